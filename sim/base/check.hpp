@@ -1,5 +1,6 @@
-// The always-on assertion. A broken contract is a bug of ours: it throws BrokenContract, which nothing in sim/ or models/
-// catches except the event loop, to add the simulated time, the event number and the seed; app/ turns it into exit code 3.
+// The always-on assertion. A broken contract is a bug of ours: it throws BrokenContract, which nothing in sim/ or
+// models/ catches except the event loop, to add the simulated time, the event number and the seed; app/ turns it into
+// exit code 3.
 #pragma once
 
 #include <stdexcept>
@@ -20,9 +21,9 @@ class BrokenContract : public std::logic_error {
 }  // namespace podwire
 
 /// Throws BrokenContract unless `condition`; `component` is the folder's name, `message` says what should hold.
-#define PODWIRE_CHECK(condition, component, message)                                    \
-  do {                                                                                  \
-    if (!(condition)) [[unlikely]] {                                                    \
-      ::podwire::fail_check(component, #condition, message, __FILE__, __LINE__);        \
-    }                                                                                   \
+#define PODWIRE_CHECK(condition, component, message)                             \
+  do {                                                                           \
+    if (!(condition)) [[unlikely]] {                                             \
+      ::podwire::fail_check(component, #condition, message, __FILE__, __LINE__); \
+    }                                                                            \
   } while (false)

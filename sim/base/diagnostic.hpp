@@ -52,7 +52,7 @@ class SourceMap {
   struct Source {
     std::string name;
     std::string text;
-    std::vector<std::uint32_t> line_starts; // filled on first use
+    std::vector<std::uint32_t> line_starts;  // filled on first use
   };
   const std::vector<std::uint32_t>& line_starts(SourceId id) const;
   std::vector<std::unique_ptr<Source>> sources_;
@@ -63,13 +63,13 @@ enum class Severity : std::uint8_t { note, warning, error };
 /// One problem of an input. `message` says what is wrong, `help` what to do; neither quotes confidential values.
 struct Diagnostic {
   Severity severity = Severity::error;
-  std::string code;    // stable, kebab-case: "unknown-key"
-  std::string message; // no trailing period, no place
+  std::string code;     // stable, kebab-case: "unknown-key"
+  std::string message;  // no trailing period, no place
   Span span = {};
-  std::string object = {}; // "backend/networkpolicy/allow-web" when known
-  std::string field = {};  // "spec.ingress[0].ports[1].port" when known
+  std::string object = {};  // "backend/networkpolicy/allow-web" when known
+  std::string field = {};   // "spec.ingress[0].ports[1].port" when known
   std::string help = {};
-  bool hides_source_line = false; // the line may hold a secret: show the place, not the text
+  bool hides_source_line = false;  // the line may hold a secret: show the place, not the text
 };
 
 /// Collects every problem of an input before anything stops.

@@ -33,7 +33,9 @@ std::optional<std::uint32_t> parse_dotted_quad(std::string_view text) {
   return at == end ? std::optional(address) : std::nullopt;
 }
 
-std::uint64_t mask_of(unsigned bits) { return bits == 0 ? 0 : ~std::uint64_t{0} << (64 - bits); }
+std::uint64_t mask_of(unsigned bits) {
+  return bits == 0 ? 0 : ~std::uint64_t{0} << (64 - bits);
+}
 
 }  // namespace
 
@@ -103,7 +105,9 @@ IpAddress Cidr::last() const {
                     : IpAddress(first_.high(), first_.low() | ~mask_of(bits - 64));
 }
 
-std::string Cidr::to_string() const { return fmt::format("{}/{}", first_.to_string(), length_); }
+std::string Cidr::to_string() const {
+  return fmt::format("{}/{}", first_.to_string(), length_);
+}
 
 std::string_view to_string(IpProtocol protocol) {
   switch (protocol) {

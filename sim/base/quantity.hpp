@@ -47,10 +47,18 @@ constexpr Duration serialization_delay(Bytes size, BitRate rate) {
 }
 
 inline namespace literals {
-constexpr Bytes operator""_B(unsigned long long n) { return Bytes(static_cast<std::int64_t>(n)); }
-constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes(static_cast<std::int64_t>(n) * 1024); }
-constexpr Bytes operator""_MiB(unsigned long long n) { return Bytes(static_cast<std::int64_t>(n) * 1024 * 1024); }
-constexpr BitRate operator""_Gbps(unsigned long long n) { return BitRate::from_gbps(static_cast<std::int64_t>(n)); }
+constexpr Bytes operator""_B(unsigned long long n) {
+  return Bytes(static_cast<std::int64_t>(n));
+}
+constexpr Bytes operator""_KiB(unsigned long long n) {
+  return Bytes(static_cast<std::int64_t>(n) * 1024);
+}
+constexpr Bytes operator""_MiB(unsigned long long n) {
+  return Bytes(static_cast<std::int64_t>(n) * 1024 * 1024);
+}
+constexpr BitRate operator""_Gbps(unsigned long long n) {
+  return BitRate::from_gbps(static_cast<std::int64_t>(n));
+}
 }  // namespace literals
 
 }  // namespace podwire

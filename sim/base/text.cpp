@@ -11,7 +11,7 @@ namespace {
 
 struct CodePoint {
   std::uint32_t value = 0;
-  std::size_t length = 0; // 0: not valid UTF-8 here
+  std::size_t length = 0;  // 0: not valid UTF-8 here
 };
 
 CodePoint decode_utf8(std::string_view text) {
@@ -88,14 +88,15 @@ std::string printable(std::string_view text, std::size_t limit) {
 }
 
 std::string nearest_word(std::string_view word, std::span<const std::string_view> candidates) {
-  constexpr std::size_t kLongest = 64; // a hostile key of megabytes has no near word
+  constexpr std::size_t kLongest = 64;  // a hostile key of megabytes has no near word
   if (word.size() > kLongest) {
     return {};
   }
   std::size_t best = std::clamp<std::size_t>(word.size() / 3, 1, 3) + 1;
   std::string_view nearest;
   for (const std::string_view candidate : candidates) {
-    if (candidate.size() > kLongest || candidate.size() + best <= word.size() || word.size() + best <= candidate.size()) {
+    if (candidate.size() > kLongest || candidate.size() + best <= word.size() ||
+        word.size() + best <= candidate.size()) {
       continue;
     }
     const std::size_t distance = edit_distance(word, candidate);

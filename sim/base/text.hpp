@@ -7,8 +7,8 @@
 
 namespace podwire {
 
-/// `text` fit for a terminal line: control characters (C0, DEL, C1), bidirectional overrides and invalid UTF-8 are written
-/// as \xNN or \u{NNNN}; longer than `limit` bytes it is cut with "…". Names come from strangers.
+/// `text` fit for a terminal line: control characters (C0, DEL, C1), bidirectional overrides and invalid UTF-8 are
+/// written as \xNN or \u{NNNN}; longer than `limit` bytes it is cut with "…". Names come from strangers.
 std::string printable(std::string_view text, std::size_t limit = 200);
 
 /// The candidate closest to `word` by optimal string alignment distance, or "" if none is within a third of its length

@@ -1,7 +1,8 @@
 // Simulated time: int64 picoseconds behind strong types.
 //
 // A byte at 100 Gbit/s takes 80 ps, so nanoseconds would round small packets; 63 bits of picoseconds reach 106 days.
-// Results carry nanoseconds (see sim/record). Overflow is a broken contract of the caller: inputs are bounded when read.
+// Results carry nanoseconds (see sim/record). Overflow is a broken contract of the caller: inputs are bounded when
+// read.
 #pragma once
 
 #include <compare>
@@ -76,11 +77,21 @@ class Time {
 };
 
 inline namespace literals {
-constexpr Duration operator""_ps(unsigned long long n) { return Duration::from_ps(static_cast<std::int64_t>(n)); }
-constexpr Duration operator""_ns(unsigned long long n) { return Duration::from_ns(static_cast<std::int64_t>(n)); }
-constexpr Duration operator""_us(unsigned long long n) { return Duration::from_us(static_cast<std::int64_t>(n)); }
-constexpr Duration operator""_ms(unsigned long long n) { return Duration::from_ms(static_cast<std::int64_t>(n)); }
-constexpr Duration operator""_s(unsigned long long n) { return Duration::from_s(static_cast<std::int64_t>(n)); }
+constexpr Duration operator""_ps(unsigned long long n) {
+  return Duration::from_ps(static_cast<std::int64_t>(n));
+}
+constexpr Duration operator""_ns(unsigned long long n) {
+  return Duration::from_ns(static_cast<std::int64_t>(n));
+}
+constexpr Duration operator""_us(unsigned long long n) {
+  return Duration::from_us(static_cast<std::int64_t>(n));
+}
+constexpr Duration operator""_ms(unsigned long long n) {
+  return Duration::from_ms(static_cast<std::int64_t>(n));
+}
+constexpr Duration operator""_s(unsigned long long n) {
+  return Duration::from_s(static_cast<std::int64_t>(n));
+}
 }  // namespace literals
 
 }  // namespace podwire

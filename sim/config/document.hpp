@@ -1,7 +1,7 @@
 // Documents read from users: one tree of nodes for YAML and JSON, each node with its place in the source.
 //
-// Scalars keep the text as written (escapes resolved) and whether it was quoted; what they mean is decided by the reader
-// that asks for a type (see reader.hpp), because Kubernetes YAML is 1.1-ish and our schemas say what a field is.
+// Scalars keep the text as written (escapes resolved) and whether it was quoted; what they mean is decided by the
+// reader that asks for a type (see reader.hpp), because Kubernetes YAML is 1.1-ish and our schemas say what a field is.
 // Duplicate keys, undefined aliases and everything past the limits are errors while reading, never later.
 #pragma once
 
@@ -18,11 +18,11 @@ namespace podwire::config {
 
 /// What one input may cost; checked before anything is allocated for it.
 struct Limits {
-  std::uint64_t max_bytes = std::uint64_t{1} << 30; // one file
-  std::uint32_t max_depth = 100;                    // nested sequences and mappings
-  std::uint32_t max_alias_nodes = 10'000;           // nodes that aliases may add to one document by expansion
-  std::uint32_t max_line_bytes = 1 << 20;           // YAML only: a JSON dump may be one line
-  std::uint32_t max_documents = 100'000;            // in one file
+  std::uint64_t max_bytes = std::uint64_t{1} << 30;  // one file
+  std::uint32_t max_depth = 100;                     // nested sequences and mappings
+  std::uint32_t max_alias_nodes = 10'000;            // nodes that aliases may add to one document by expansion
+  std::uint32_t max_line_bytes = 1 << 20;            // YAML only: a JSON dump may be one line
+  std::uint32_t max_documents = 100'000;             // in one file
 };
 
 enum class NodeKind : std::uint8_t { null, scalar, sequence, mapping };
@@ -38,7 +38,7 @@ class Node {
 
   bool is_present() const { return tree_ != nullptr; }
   NodeKind kind() const;
-  bool is_null() const { return kind() == NodeKind::null; } // absent, `~`, `null` or nothing after the colon
+  bool is_null() const { return kind() == NodeKind::null; }  // absent, `~`, `null` or nothing after the colon
   bool is_scalar() const { return kind() == NodeKind::scalar; }
   bool is_sequence() const { return kind() == NodeKind::sequence; }
   bool is_mapping() const { return kind() == NodeKind::mapping; }
@@ -102,10 +102,9 @@ class Document {
   std::unique_ptr<Tree> tree_;
 };
 
-/// Reads `text` (added to `sources` as `name`). JSON is recognised by its first character `{` or `[` and read by the JSON
-/// reader; everything else, and JSON with comments or trailing commas, by the YAML reader.
-/// Errors: yaml-syntax, json-syntax, duplicate-key, undefined-alias, too-deep, too-many-aliases, too-long-line, too-large,
-/// invalid-utf8.
+/// Reads `text` (added to `sources` as `name`). JSON is recognised by its first character `{` or `[` and read by the
+/// JSON reader; everything else, and JSON with comments or trailing commas, by the YAML reader. Errors: yaml-syntax,
+/// json-syntax, duplicate-key, undefined-alias, too-deep, too-many-aliases, too-long-line, too-large, invalid-utf8.
 Result<Document> parse_text(SourceMap& sources, std::string name, std::string text, const Limits& limits = {});
 
 }  // namespace podwire::config

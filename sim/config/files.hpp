@@ -1,5 +1,5 @@
-// Finding and reading input files. Files come from strangers: only regular files inside the allowed roots are read, after
-// links are resolved; folders are walked in name order; sizes are checked before reading.
+// Finding and reading input files. Files come from strangers: only regular files inside the allowed roots are read,
+// after links are resolved; folders are walked in name order; sizes are checked before reading.
 #pragma once
 
 #include <filesystem>
@@ -13,15 +13,15 @@ namespace podwire::config {
 
 /// Where files may lie. An empty list allows every place (paths given on the command line name their own roots).
 struct FileAccess {
-  std::vector<std::filesystem::path> roots; // canonical folders
-  std::size_t max_files = 50'000;           // found below one folder
+  std::vector<std::filesystem::path> roots;  // canonical folders
+  std::size_t max_files = 50'000;            // found below one folder
   std::size_t max_folder_depth = 32;
   Limits limits = {};
 };
 
-/// The .yaml, .yml and .json files that `path` names (a file, or a folder walked recursively, in byte order of their relative
-/// paths; hidden entries skipped). Errors: no-such-file, not-a-regular-file, outside-root, no-manifests (an empty folder),
-/// too-many-files, unreadable. `from` is the span of the field that named the path, for the message.
+/// The .yaml, .yml and .json files that `path` names (a file, or a folder walked recursively, in byte order of their
+/// relative paths; hidden entries skipped). Errors: no-such-file, not-a-regular-file, outside-root, no-manifests (an
+/// empty folder), too-many-files, unreadable. `from` is the span of the field that named the path, for the message.
 std::vector<std::filesystem::path> list_files(const std::filesystem::path& path, const FileAccess& access, Span from,
                                               Diagnostics& diagnostics);
 

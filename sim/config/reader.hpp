@@ -1,5 +1,5 @@
-// Typed access to a mapping, strict by default: each problem becomes a diagnostic with object, field and place, and reading
-// goes on, so that all problems of an input are reported at once. finish() reports the keys nobody asked for.
+// Typed access to a mapping, strict by default: each problem becomes a diagnostic with object, field and place, and
+// reading goes on, so that all problems of an input are reported at once. finish() reports the keys nobody asked for.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,16 @@
 
 namespace podwire::config {
 
-// Scalars by type. Each reports (wrong-type, bad-number, out-of-range, bad-unit …) and returns nothing when the node is not
-// what the type allows; `object` names the thing the field belongs to ("Workload \"browse\"", "backend/deployment/api").
+// Scalars by type. Each reports (wrong-type, bad-number, out-of-range, bad-unit …) and returns nothing when the node is
+// not what the type allows; `object` names the thing the field belongs to ("Workload \"browse\"",
+// "backend/deployment/api").
 std::optional<std::string> as_string(Node node, std::string_view object, Diagnostics& diagnostics);
 std::optional<bool> as_bool(Node node, std::string_view object, Diagnostics& diagnostics);
 std::optional<std::int64_t> as_integer(Node node, std::int64_t least, std::int64_t most, std::string_view object,
                                        Diagnostics& diagnostics);
 /// A finite decimal number within [least, most].
-std::optional<double> as_number(Node node, double least, double most, std::string_view object, Diagnostics& diagnostics);
+std::optional<double> as_number(Node node, double least, double most, std::string_view object,
+                                Diagnostics& diagnostics);
 /// `5s`, `1.5ms`, `200us`, `2m30s`, `0`: units ps ns us ms s m h d; not negative, below 106 days.
 std::optional<Duration> as_duration(Node node, std::string_view object, Diagnostics& diagnostics);
 /// `300B`, `4KiB`, `1.5MB`, `10Gi`, plain number = bytes; decimal k M G and binary Ki Mi Gi, optional B.
@@ -43,7 +45,8 @@ std::optional<Duration> parse_duration(std::string_view text);
 std::optional<Bytes> parse_bytes(std::string_view text);
 std::optional<BitRate> parse_bit_rate(std::string_view text);
 
-/// One mapping being read. A node that is null or absent reads as an empty mapping; another kind is reported (wrong-type).
+/// One mapping being read. A node that is null or absent reads as an empty mapping; another kind is reported
+/// (wrong-type).
 class ObjectReader {
  public:
   ObjectReader(Node node, std::string object, Diagnostics& diagnostics);

@@ -9,12 +9,13 @@ namespace podwire::config {
 
 struct RenderOptions {
   bool color = false;
-  bool short_form = false; // one line each: place: severity: message [code]; help
-  std::size_t limit = 50;  // further ones are counted
+  bool short_form = false;  // one line each: place: severity: message [code]; help
+  std::size_t limit = 50;   // further ones are counted
 };
 
-/// All diagnostics in source order, errors and warnings, ending with a count ("3 errors, 1 warning"). Foreign text is escaped
-/// for the terminal; a line longer than the width is shown around the caret; lines that may hold secrets are not shown.
+/// All diagnostics in source order, errors and warnings, ending with a count ("3 errors, 1 warning"). Foreign text is
+/// escaped for the terminal; a line longer than the width is shown around the caret; lines that may hold secrets are
+/// not shown.
 std::string render(const Diagnostics& diagnostics, const SourceMap& sources, const RenderOptions& options = {});
 
 }  // namespace podwire::config
