@@ -1,0 +1,111 @@
+#include "sim/des/simulator.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace podwire::des {
+
+namespace {
+// Sweeping a small far tier gains nothing.
+[[maybe_unused]] constexpr std::uint64_t kLeastSweep = 512;
+}  // namespace
+
+Simulator::Simulator(SimulatorOptions options)
+    : events_(options.plain_heap ? EventSet::Layout::plain_heap : EventSet::Layout::two_tiers), seed_(options.seed) {
+  timer_kind_ = on<&Simulator::on_timer>(*this, "timer");
+}
+
+Kind Simulator::add_handler(Handler handler) {
+  PODWIRE_CHECK(kinds_ < Kind::kLimit, "des", "there are at most 64 kinds of events");
+  handlers_[kinds_] = handler;
+  return Kind(kinds_++);
+}
+
+void Simulator::add_prefetch(Kind kind, Prefetch prefetch) {
+  PODWIRE_CHECK(kind.value() < kinds_, "des", "a prefetch belongs to a registered kind");
+  prefetches_[kind.value()] = prefetch;
+  has_prefetch_ = true;
+}
+
+EventSource Simulator::add_sources(std::uint32_t count) {
+  PODWIRE_CHECK(count <= EventSource::kLimit - sources_, "des", "there are at most 2^26 event sources");
+  const std::uint32_t first = std::exchange(sources_, sources_ + count);
+  return EventSource(count == 0 ? 0 : first);
+}
+
+void Simulator::report_progress(std::function<void(const Progress&)> callback, std::uint64_t every) {
+  progress_ = std::move(callback);
+  progress_every_ = every;
+  progress_next_ = event_count_ + every;
+}
+
+void Simulator::arm(Timer& timer, Time time, EventSource source, Kind kind, std::uint32_t argument) {
+  if (timers_.is_armed(timer)) {
+    TimerNodes::Node& node = timers_[timer.node];
+    if (time >= node.deadline && source == node.source) {
+      node.deadline = time;
+      node.kind = kind;
+      node.argument = argument;
+      return;
+    }
+    cancel(timer);
+  }
+  timer = timers_.add(time, source, kind, argument);
+  at(time, source, timer_kind_, timer.node);
+}
+
+void Simulator::cancel(Timer& timer) {
+  if (timers_.is_armed(timer)) {
+    timers_.kill(timer);
+    sweep_dead_timers();
+  }
+  timer = Timer();
+}
+
+void Simulator::stop() {
+  stopped_ = true;
+  limit_ = Time::from_ps(-1);
+}
+
+void Simulator::run_until(Time end) {
+  stopped_ = false;
+  limit_ = end;
+  Event event;
+  while (events_.pop_before(limit_, event)) {
+    now_ = event.time();
+    current_kind_ = event.kind();
+    ++event_count_;
+    call(current_kind_, event.argument());
+  }
+  if (!stopped_ && end != Time::never()) {
+    now_ = std::max(now_, end);
+  }
+}
+
+void Simulator::on_timer(std::uint32_t index) {
+  --event_count_;
+  TimerNodes::Node& node = timers_[index];
+  if (!node.is_live) {
+    timers_.release(index);
+    return;
+  }
+  if (node.deadline > now_) {
+    at(node.deadline, node.source, timer_kind_, index);
+    return;
+  }
+  const Kind kind = node.kind;
+  const std::uint32_t argument = node.argument;
+  timers_.release(index);
+  ++event_count_;
+  call(kind, argument);
+}
+
+void Simulator::sweep_dead_timers() {}
+
+void Simulator::rethrow(const BrokenContract& broken) const {
+  throw BrokenContract(fmt::format("{} [simulated time {} ps, event {}, kind {} {}, seed {}]", broken.what(), now_.ps(),
+                                   event_count_, current_kind_.value(), handlers_[current_kind_.value()].name, seed_));
+}
+
+}  // namespace podwire::des
