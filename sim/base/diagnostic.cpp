@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
+
+#include "sim/base/check.hpp"
 
 namespace podwire {
 
 SourceId SourceMap::add(std::string name, std::string text) {
+  PODWIRE_CHECK(text.size() < std::numeric_limits<std::uint32_t>::max(), "base", "a span's offsets have 32 bits");
   sources_.push_back(std::make_unique<Source>(Source{std::move(name), std::move(text), {}}));
   return SourceId(sources_.size() - 1);
 }

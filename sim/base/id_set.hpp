@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sim/base/check.hpp"
 #include "sim/base/id.hpp"
 
 namespace podwire {
@@ -14,7 +15,9 @@ namespace podwire {
 template <class Tag>
 class IdSet {
  public:
+  /// `id` is valid.
   void insert(Id<Tag> id) {
+    PODWIRE_CHECK(id.is_valid(), "base", "only valid ids go into a set");
     const std::size_t word = id.index() / 64;
     if (word >= words_.size()) {
       words_.resize(word + 1, 0);

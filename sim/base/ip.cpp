@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "sim/base/check.hpp"
+
 namespace podwire {
 namespace {
 
@@ -45,8 +47,8 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
     return quad ? std::optional(v4(*quad)) : std::nullopt;
   }
   std::array<char, INET6_ADDRSTRLEN> buffer{};
-  if (text.size() >= buffer.size()) {
-    return std::nullopt;
+  if (text.size() >= buffer.size() || text.find('\0') != std::string_view::npos) {
+    return std::nullopt;  // inet_pton would stop at a NUL and take the rest for nothing
   }
   std::memcpy(buffer.data(), text.data(), text.size());
   std::array<unsigned char, 16> bytes{};
@@ -78,6 +80,7 @@ std::string IpAddress::to_string() const {
 }
 
 Cidr::Cidr(IpAddress address, unsigned length) : length_(length) {
+  PODWIRE_CHECK(length <= (address.is_v4() ? 32u : 128u), "base", "a prefix is no longer than its address");
   const unsigned bits = address.is_v4() ? length + 96 : length;
   first_ = bits <= 64 ? IpAddress(address.high() & mask_of(bits), 0)
                       : IpAddress(address.high(), address.low() & mask_of(bits - 64));
@@ -94,6 +97,10 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
   const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
   if (!address || error != std::errc() || stop != digits.data() + digits.size() ||
       length > (address->is_v4() ? 32u : 128u) || (digits.size() > 1 && digits[0] == '0')) {
+    return std::nullopt;
+  }
+  // ::ffff:10.0.0.0/104 counts its prefix in the other family; what was meant would be a guess.
+  if (address->is_v4() && text.find(':') != std::string_view::npos) {
     return std::nullopt;
   }
   return Cidr(*address, length);

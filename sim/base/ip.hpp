@@ -49,12 +49,15 @@ class IpAddress {
 };
 
 /// A block of addresses. Host bits are masked away when it is built, as the API server's validation allows.
+/// A block holds addresses of its own family only, as in Go's net package: ::/0 contains no IPv4 address, although
+/// first()–last() spans ::ffff:0:0/96. Interval code must cut that hole itself.
 class Cidr {
  public:
   constexpr Cidr() = default;
   /// `length` counts in the address's own family: 0–32 for IPv4, 0–128 for IPv6.
   Cidr(IpAddress address, unsigned length);
-  /// The block written as `text` (`10.0.0.0/8`, `fd00::/8`), or nothing. A bare address is not a CIDR.
+  /// The block written as `text` (`10.0.0.0/8`, `fd00::/8`), or nothing. A bare address is not a CIDR, nor is a block
+  /// of IPv4 addresses in IPv6 notation.
   static std::optional<Cidr> parse(std::string_view text);
 
   constexpr IpAddress first() const { return first_; }
@@ -62,8 +65,12 @@ class Cidr {
   constexpr IpFamily family() const { return first_.family(); }
   /// Prefix length in the family's own count.
   constexpr unsigned length() const { return length_; }
-  bool contains(IpAddress address) const { return address >= first_ && address <= last(); }
-  bool contains(const Cidr& other) const { return contains(other.first()) && contains(other.last()); }
+  bool contains(IpAddress address) const {
+    return address.family() == family() && address >= first_ && address <= last();
+  }
+  bool contains(const Cidr& other) const {
+    return other.family() == family() && other.length() >= length_ && contains(other.first());
+  }
   bool overlaps(const Cidr& other) const { return contains(other.first()) || other.contains(first_); }
   std::string to_string() const;
 

@@ -36,10 +36,15 @@ CodePoint decode_utf8(std::string_view text) {
   return value < least[length] || value > 0x10ffff || surrogate ? CodePoint{} : CodePoint{value, length};
 }
 
+// Code points that are not a mark on the screen but change what is around them: C0, DEL, C1, the soft hyphen,
+// zero-width and bidirectional controls (Unicode 15, general category Cf, where they occur in text people paste), tags.
 bool changes_display(std::uint32_t c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
+         (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+         (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
+
+std::string hex_byte(std::uint32_t value) { return fmt::format("\\x{:02x}", value); }
 
 // Optimal string alignment: insertion, deletion, substitution and swap of neighbours each count one.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -67,22 +72,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
   while (!text.empty()) {
-    if (out.size() >= limit) {
-      out += "…";
-      break;
-    }
     const CodePoint point = decode_utf8(text);
-    if (point.length == 0) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
-      text.remove_prefix(1);
-      continue;
+    const std::string_view bytes = text.substr(0, std::max<std::size_t>(point.length, 1));
+    const std::string shown = point.length == 0               ? hex_byte(static_cast<unsigned char>(text[0]))
+                              : !changes_display(point.value) ? std::string(bytes)
+                              : point.value < 0x100           ? hex_byte(point.value)
+                                                              : fmt::format("\\u{{{:x}}}", point.value);
+    if (out.size() + shown.size() > limit) {  // never half an escape or half a character
+      return out + "…";
     }
-    if (changes_display(point.value)) {
-      out += point.value < 0x100 ? fmt::format("\\x{:02x}", point.value) : fmt::format("\\u{{{:x}}}", point.value);
-    } else {
-      out += text.substr(0, point.length);
-    }
-    text.remove_prefix(point.length);
+    out += shown;
+    text.remove_prefix(bytes.size());
   }
   return out;
 }
