@@ -25,7 +25,7 @@ import transcript  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 STDERR = "2| "
-SPECIAL = re.compile(r"\$ |2\| ?|\[exit \d+\]$|\\|#")
+SPECIAL = re.compile(r"\$ |2\|( |$)|\[exit \d+\]$|\\")
 
 
 def written(stdout, stderr, code):
