@@ -1,0 +1,31 @@
+// The two readers that fill a Tree; document.cpp chooses between them. Private to sim/config.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "sim/base/diagnostic.hpp"
+#include "sim/config/document.hpp"
+
+namespace podwire::config {
+
+class Tree;
+
+/// Readable bytes that the JSON reader needs behind the text.
+inline constexpr std::size_t kJsonPadding = 64;
+
+enum class JsonOutcome : std::uint8_t {
+  done,          // read, or failed with errors that are JSON's own
+  perhaps_yaml,  // not JSON, but something YAML's flow style allows: comments, trailing commas, bare words
+};
+
+/// Reads the source's text from `start`; `is_padded` says that kJsonPadding bytes behind it may be read.
+JsonOutcome read_json(Tree& tree, std::size_t start, bool is_padded, const Limits& limits, Diagnostics& diagnostics);
+
+/// Reads the source's text from `start` as a YAML stream. After a syntax error it goes on at the next `---` line.
+void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics& diagnostics);
+
+bool is_valid_utf8(std::string_view text);
+
+}  // namespace podwire::config

@@ -1,0 +1,489 @@
+// YAML into a Tree, from libfyaml's event stream (an fy_document would cost twice the time and keep every token alive).
+//
+// libfyaml checks the syntax; aliases, merge keys, duplicate keys and limits are ours. Its parser is a state machine,
+// so nesting costs it memory and not stack, and the first event past a limit ends it. After a syntax error reading goes
+// on at the next line that begins with `---`, so that each broken document of a file is reported. Left out: tags other
+// than the core schema's, and keys that are not scalars; both are reported. Merge keys follow
+// https://yaml.org/type/merge.html, as kubectl's reader does.
+#include <fmt/format.h>
+#include <libfyaml.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "sim/base/check.hpp"
+#include "sim/base/text.hpp"
+#include "sim/config/readers.hpp"
+#include "sim/config/tree.hpp"
+
+namespace podwire::config {
+namespace {
+
+constexpr std::size_t kMaxSyntaxErrors = 20;
+
+struct SyntaxHint {
+  std::string_view part;  // of libfyaml's message
+  std::string_view message;
+  std::string_view help;
+};
+
+constexpr std::array<SyntaxHint, 17> kSyntaxHints = {{
+    {"tab", "a tab is used for indentation", "indent with spaces"},
+    {"scalar without closing quote", "this quote is never closed", "add the closing quote"},
+    {"trailing content after", "text after the closing quote", "quote the whole value, or escape the quote inside it"},
+    {"used as key", "this key spans several lines; is a closing quote missing?", "close the quote on its line"},
+    {"invalid comment", "a comment needs a space before '#'", "add a space, or put the value in quotes"},
+    {"quoted scalar", "this quoted text runs on into a line that does not belong to it", "is a closing quote missing?"},
+    {"invalid indentation in mapping", "this line's indentation fits no mapping above it",
+     "line it up with its siblings"},
+    {"wrongly indented sequence item", "this item's indentation fits no sequence above it",
+     "line it up with its siblings"},
+    {"without a closing bracket", "a '[' is never closed", "add the ']'"},
+    {"did not find expected node content", "a value is missing here", "is a bracket not closed?"},
+    {"did not find expected '-' indicator", "expected a '- ' item like the ones above", "check the indentation"},
+    {"could not find expected ':'", "expected ':' after this key", "a key is followed by a colon and a space"},
+    {"did not find expected key", "expected a key here", "check the indentation and the quotes above"},
+    {"invalid multiline plain key", "this key spans several lines; is a ':' missing above?",
+     "a key is followed by a colon and a space"},
+    {"invalid mapping in plain multiline", "a ':' in a text that began without quotes on an earlier line",
+     "check the indentation, or put the text in quotes"},
+    {"invalid nested block mapping on the same line", "a second ': ' on one line",
+     "put the value in quotes, or the inner mapping on its own lines"},
+    {"plain scalar cannot start with", "a value cannot begin with this character", "put the value in quotes"},
+}};
+
+struct EventDeleter {
+  fy_parser* parser;
+  void operator()(fy_event* event) const { fy_parser_event_free(parser, event); }
+};
+using Event = std::unique_ptr<fy_event, EventDeleter>;
+
+bool is_yaml_null(std::string_view text) {
+  return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
+}
+
+class YamlReader {
+ public:
+  YamlReader(Tree& tree, const Limits& limits, Diagnostics& diagnostics)
+      : builder_(tree, limits, diagnostics), limits_(limits), diagnostics_(diagnostics), text_(tree.source_text()) {}
+
+  void read(std::size_t start);
+
+ private:
+  enum class Outcome : std::uint8_t { end, syntax_error, stopped };
+
+  Outcome read_stream(std::size_t start, std::size_t& error_at);
+  bool handle(fy_event* event);
+  bool start_document(std::uint32_t at);
+  bool start_container(fy_event* event, NodeKind kind);
+  bool end_container(fy_event* event);
+  bool scalar(fy_event* event);
+  bool alias(fy_event* event);
+  bool completed(std::uint32_t node);
+  bool merge_members();
+  bool merge_from(std::uint32_t mapping, Span use, std::set<std::string_view>& own);
+  bool check_tag(fy_token* tag, Span place, bool& is_string);
+  void set_anchor(fy_token* anchor, std::uint32_t node);
+  bool refuse_key(std::uint32_t begin);
+  std::size_t report_syntax(fy_parser* parser, fy_diag* diag);
+  TextRef text_of(fy_token* token, std::uint32_t begin, std::uint32_t end);
+  std::uint32_t position(const fy_mark* mark, std::uint32_t otherwise) const;
+  bool error(std::string code, std::string message, std::uint32_t begin, std::uint32_t end, std::string help = {}) {
+    diagnostics_.error(std::move(code), std::move(message), builder_.span(begin, end), std::move(help));
+    return false;
+  }
+  bool expects_key() const {
+    return builder_.current() != kNoNode && builder_.at(builder_.current()).kind == NodeKind::mapping && !has_key_;
+  }
+
+  TreeBuilder builder_;
+  const Limits& limits_;
+  Diagnostics& diagnostics_;
+  std::string_view text_;
+  std::uint32_t base_ = 0;      // where the current stream begins in the text
+  std::uint32_t last_end_ = 0;  // end of the last token: where an empty value or the end of a block collection stands
+  bool has_key_ = false;
+  std::uint32_t documents_ = 0;
+  std::uint32_t alias_nodes_ = 0;                              // added to this document by aliases and merge keys
+  std::uint32_t merge_keys_ = 0;                               // open mappings' merge keys still to expand
+  std::map<std::string, std::uint32_t, std::less<>> anchors_;  // of this document
+};
+
+std::uint32_t YamlReader::position(const fy_mark* mark, std::uint32_t otherwise) const {
+  return mark == nullptr ? otherwise
+                         : static_cast<std::uint32_t>(std::min<std::size_t>(base_ + mark->input_pos, text_.size()));
+}
+
+// libfyaml gives a pointer into our text or into its own copy; equal bytes in the text save the copy.
+TextRef YamlReader::text_of(fy_token* token, std::uint32_t begin, std::uint32_t end) {
+  std::size_t length = 0;
+  const char* const bytes = token == nullptr ? nullptr : fy_token_get_text(token, &length);
+  if (bytes == nullptr || length == 0) {
+    return {begin, 0, false};
+  }
+  if (bytes >= text_.data() && bytes + length <= text_.data() + text_.size()) {
+    return {static_cast<std::uint32_t>(bytes - text_.data()), static_cast<std::uint32_t>(length), false};
+  }
+  if (begin + length <= end && std::memcmp(bytes, text_.data() + begin, length) == 0) {
+    return {begin, static_cast<std::uint32_t>(length), false};
+  }
+  return builder_.keep({bytes, length});
+}
+
+void YamlReader::read(std::size_t start) {
+  for (std::size_t errors = 0; errors < kMaxSyntaxErrors; ++errors) {
+    std::size_t error_at = 0;
+    if (read_stream(start, error_at) != Outcome::syntax_error) {
+      return;
+    }
+    const std::size_t next = text_.find("\n---", std::max(error_at == 0 ? 0 : error_at - 1, start));
+    if (next == std::string_view::npos) {
+      return;
+    }
+    start = next + 1;
+  }
+}
+
+YamlReader::Outcome YamlReader::read_stream(std::size_t start, std::size_t& error_at) {
+  fy_diag_cfg diag_cfg;
+  fy_diag_cfg_default(&diag_cfg);
+  diag_cfg.fp = nullptr;  // say nothing; errors are collected
+  diag_cfg.output_fn = nullptr;
+  const std::unique_ptr<fy_diag, void (*)(fy_diag*)> diag(fy_diag_create(&diag_cfg), fy_diag_destroy);
+  PODWIRE_CHECK(diag != nullptr, "config", "libfyaml gives a diagnostic object");
+  fy_diag_set_collect_errors(diag.get(), true);
+  fy_parse_cfg cfg{};
+  cfg.flags =
+      static_cast<fy_parse_cfg_flags>(FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE | FYPCF_DISABLE_ACCELERATORS);
+  cfg.diag = diag.get();
+  const std::unique_ptr<fy_parser, void (*)(fy_parser*)> parser(fy_parser_create(&cfg), fy_parser_destroy);
+  PODWIRE_CHECK(parser != nullptr, "config", "libfyaml gives a parser");
+  base_ = static_cast<std::uint32_t>(start);
+  last_end_ = base_;
+  has_key_ = false;
+  merge_keys_ = 0;
+  if (start == text_.size()) {
+    return Outcome::end;
+  }
+  const int set = fy_parser_set_string(parser.get(), text_.data() + start, text_.size() - start);
+  PODWIRE_CHECK(set == 0, "config", "libfyaml takes a text");
+  for (;;) {
+    const Event event(fy_parser_parse(parser.get()), EventDeleter{parser.get()});
+    if (event == nullptr) {
+      break;
+    }
+    if (!handle(event.get())) {
+      return Outcome::stopped;
+    }
+  }
+  if (fy_parser_get_stream_error(parser.get()) || fy_diag_got_error(diag.get())) {
+    error_at = report_syntax(parser.get(), diag.get());
+    return Outcome::syntax_error;
+  }
+  return Outcome::end;
+}
+
+std::size_t YamlReader::report_syntax(fy_parser*, fy_diag* diag) {
+  void* previous = nullptr;
+  const fy_diag_error* found = fy_diag_errors_iterate(diag, &previous);
+  std::uint32_t begin = last_end_;
+  std::uint32_t end = last_end_;
+  std::string message = "the text cannot be read";
+  std::string help;
+  if (found != nullptr) {
+    message = printable(found->msg == nullptr ? "" : found->msg);
+    if (found->fyt != nullptr) {
+      begin = position(fy_token_start_mark(found->fyt), begin);
+      end = std::max(position(fy_token_end_mark(found->fyt), begin), begin);
+    }
+    for (const SyntaxHint& hint : kSyntaxHints) {
+      if (message.find(hint.part) != std::string::npos) {
+        message = hint.message;
+        help = hint.help;
+        break;
+      }
+    }
+  }
+  const std::size_t reached = begin;
+  const std::uint32_t open = builder_.current();
+  const char bracket =
+      open == kNoNode || builder_.at(open).begin >= text_.size() ? ' ' : text_[builder_.at(open).begin];
+  if ((bracket == '[' || bracket == '{') && text_.find_first_not_of(" \t\r\n", begin) == std::string_view::npos) {
+    // At the end of the text the bracket that was left open is the better place.
+    begin = builder_.at(open).begin;
+    end = begin + 1;
+    message = fmt::format("this '{}' is never closed", bracket);
+    help = fmt::format("add the '{}'", bracket == '[' ? ']' : '}');
+  }
+  error("yaml-syntax", "malformed YAML: " + message, begin, end, help);
+  builder_.abandon();
+  return reached;
+}
+
+bool YamlReader::handle(fy_event* event) {
+  switch (event->type) {
+    case FYET_DOCUMENT_START:
+      return start_document(position(fy_event_start_mark(event), last_end_));
+    case FYET_MAPPING_START:
+      return start_container(event, NodeKind::mapping);
+    case FYET_SEQUENCE_START:
+      return start_container(event, NodeKind::sequence);
+    case FYET_MAPPING_END:
+    case FYET_SEQUENCE_END:
+      return end_container(event);
+    case FYET_SCALAR:
+      return scalar(event);
+    case FYET_ALIAS:
+      return alias(event);
+    default:
+      return true;
+  }
+}
+
+bool YamlReader::start_document(std::uint32_t at) {
+  anchors_.clear();
+  alias_nodes_ = 0;
+  if (++documents_ > limits_.max_documents) {
+    return error("too-large", fmt::format("more than {} documents in one file", limits_.max_documents), at, at);
+  }
+  return true;
+}
+
+bool YamlReader::refuse_key(std::uint32_t begin) {
+  return error("yaml-syntax", "malformed YAML: a key must be a word, not a sequence or a mapping", begin, begin + 1,
+               "a template that was not rendered? put {{ … }} in quotes, or render it first");
+}
+
+// The core schema's tags say nothing that the reader of a field does not decide, but for !!str, which is a quote.
+bool YamlReader::check_tag(fy_token* tag, Span place, bool& is_string) {
+  if (tag == nullptr) {
+    return true;
+  }
+  std::size_t length = 0;
+  const char* const bytes = fy_token_get_text(tag, &length);
+  std::string_view name = bytes == nullptr ? std::string_view() : std::string_view(bytes, length);
+  for (const std::string_view prefix : {std::string_view("tag:yaml.org,2002:"), std::string_view("!!")}) {
+    if (name.starts_with(prefix)) {
+      name.remove_prefix(prefix.size());
+      if (name == "str") {
+        is_string = true;
+        return true;
+      }
+      for (const std::string_view known : {"int", "float", "bool", "null", "map", "seq", "timestamp", "merge"}) {
+        if (name == known) {
+          return true;
+        }
+      }
+    }
+  }
+  if (name == "!") {
+    is_string = true;
+    return true;
+  }
+  const std::uint32_t begin = position(fy_token_start_mark(tag), place.begin);
+  return error("yaml-syntax", fmt::format("the tag \"{}\" is not supported", printable(name, 60)), begin,
+               std::max(begin, position(fy_token_end_mark(tag), begin)), "remove it");
+}
+
+void YamlReader::set_anchor(fy_token* anchor, std::uint32_t node) {
+  if (anchor == nullptr) {
+    return;
+  }
+  std::size_t length = 0;
+  const char* const bytes = fy_token_get_text(anchor, &length);
+  anchors_.insert_or_assign(std::string(bytes == nullptr ? "" : bytes, length), node);
+}
+
+bool YamlReader::start_container(fy_event* event, NodeKind kind) {
+  const std::uint32_t begin = position(fy_event_start_mark(event), last_end_);
+  if (expects_key()) {
+    return refuse_key(begin);
+  }
+  has_key_ = false;
+  bool is_string = false;
+  if (!check_tag(fy_event_get_tag_token(event), builder_.span(begin, begin), is_string)) {
+    return false;
+  }
+  const std::uint32_t node = builder_.open(kind, begin);
+  if (node == kNoNode) {
+    return false;
+  }
+  set_anchor(fy_event_get_anchor_token(event), node);
+  last_end_ = std::max(last_end_, position(fy_event_end_mark(event), begin));
+  return true;
+}
+
+bool YamlReader::end_container(fy_event* event) {
+  const bool is_flow =
+      (event->type == FYET_MAPPING_END ? event->mapping_end.mapping_end : event->sequence_end.sequence_end) != nullptr;
+  // A block collection's end mark is where the next thing begins: its last child's end says more.
+  if (is_flow) {
+    const std::uint32_t mark = position(fy_event_end_mark(event), last_end_);
+    if (mark > last_end_ && mark <= text_.size() && (text_[mark - 1] == '}' || text_[mark - 1] == ']')) {
+      last_end_ = mark;
+    }
+  }
+  if (builder_.at(builder_.current()).kind == NodeKind::mapping && merge_keys_ > 0 && !merge_members()) {
+    return false;
+  }
+  return completed(builder_.close(last_end_));
+}
+
+// A value has ended: the next scalar in a mapping is a key again, and at top level a document is complete.
+bool YamlReader::completed(std::uint32_t node) {
+  has_key_ = false;
+  if (builder_.current() == kNoNode) {
+    builder_.finish_root(node);
+  }
+  return true;
+}
+
+bool YamlReader::scalar(fy_event* event) {
+  fy_token* const token = event->scalar.value;
+  std::uint32_t begin = position(token == nullptr ? nullptr : fy_token_start_mark(token), kNoNode);
+  std::uint32_t end = begin;
+  const fy_scalar_style style = token == nullptr ? FYSS_PLAIN : fy_token_scalar_style(token);
+  if (begin == kNoNode) {  // nothing written: it stands behind the colon or dash
+    begin = last_end_;
+    begin += begin < text_.size() && text_[begin] == ':' ? 1 : 0;
+    end = begin;
+  } else {
+    end = std::max(begin, position(fy_token_end_mark(token), begin));
+  }
+  const TextRef text = text_of(token, begin, end);
+  if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) {  // the marks leave out the quotes
+    begin -= begin > 0 ? 1 : 0;
+    end += end < text_.size() ? 1 : 0;
+  }
+  last_end_ = std::max(last_end_, end);
+  bool is_string = style != FYSS_PLAIN;
+  if (!check_tag(event->scalar.tag, builder_.span(begin, end), is_string)) {
+    return false;
+  }
+  const std::string_view bytes = text.in_arena ? std::string_view(builder_.arena()).substr(text.at, text.length)
+                                               : text_.substr(text.at, text.length);
+  if (expects_key()) {
+    merge_keys_ += !is_string && bytes == "<<" ? 1 : 0;
+    builder_.key(text, begin, end, !is_string);
+    has_key_ = true;
+    if (event->scalar.anchor != nullptr) {
+      set_anchor(event->scalar.anchor, builder_.loose_scalar(text, begin, end, is_string));
+    }
+    return true;
+  }
+  const NodeKind kind = !is_string && is_yaml_null(bytes) ? NodeKind::null : NodeKind::scalar;
+  const std::uint32_t node = builder_.scalar(kind, text, begin, end, is_string);
+  set_anchor(event->scalar.anchor, node);
+  return completed(node);
+}
+
+bool YamlReader::alias(fy_event* event) {
+  fy_token* const token = event->alias.anchor;
+  std::uint32_t begin = position(fy_token_start_mark(token), last_end_);
+  const std::uint32_t end = std::max(begin, position(fy_token_end_mark(token), begin));
+  begin -= begin > 0 && text_[begin - 1] == '*' ? 1 : 0;  // the marks leave out the star
+  std::size_t length = 0;
+  const char* const bytes = fy_token_get_text(token, &length);
+  const std::string_view name(bytes == nullptr ? "" : bytes, length);
+  last_end_ = std::max(last_end_, end);
+  const auto anchor = anchors_.find(name);
+  if (anchor == anchors_.end()) {
+    std::vector<std::string_view> known;
+    for (const auto& [known_name, node] : anchors_) {
+      known.push_back(known_name);
+    }
+    const std::string near = known.size() <= 1000 ? nearest_word(name, known) : std::string();
+    return error("undefined-alias", fmt::format("the alias \"*{}\" has no anchor before it", printable(name, 60)),
+                 begin, end,
+                 near.empty() ? fmt::format("write \"&{}\" before the value it stands for", printable(name, 60))
+                              : fmt::format("did you mean \"*{}\"?", printable(near, 60)));
+  }
+  for (std::uint32_t open = builder_.current(); open != kNoNode; open = builder_.at(open).parent) {
+    if (open == anchor->second) {
+      return error("undefined-alias",
+                   fmt::format("the alias \"*{}\" stands inside the value it names", printable(name, 60)), begin, end);
+    }
+  }
+  const RawNode& target = builder_.at(anchor->second);
+  if (expects_key()) {
+    if (target.is_container()) {
+      return refuse_key(begin);
+    }
+    builder_.key({target.first, target.count, (target.flags & RawNode::text_in_arena) != 0}, begin, end, false);
+    has_key_ = true;
+    return true;
+  }
+  const std::uint32_t from = anchor->second;
+  has_key_ = false;
+  return builder_.copy(from, builder_.span(begin, end), alias_nodes_);
+}
+
+// `<<: *base` or `<<: [*a, *b]`: the members that the mapping does not have itself are copied; earlier ones win.
+bool YamlReader::merge_members() {
+  const std::uint32_t mapping = builder_.current();
+  const std::uint32_t member = builder_.find_linear(mapping, "<<");
+  if (member == kNoNode || (builder_.at(member).flags & RawNode::plain_key) == 0) {
+    return true;
+  }
+  --merge_keys_;
+  const RawNode merge = builder_.at(member);
+  builder_.detach(member);
+  const Span use = builder_.span(merge.key_begin, merge.key_end);
+  std::set<std::string_view> own;  // views stay valid: copying adds no text
+  for (std::uint32_t i = builder_.at(mapping).first; i != kNoNode; i = builder_.at(i).next) {
+    own.insert(builder_.key_of(i));
+    if ((builder_.at(i).flags & RawNode::plain_key) != 0 && builder_.key_of(i) == "<<") {
+      return error("duplicate-key", "duplicate key \"<<\"", builder_.at(i).key_begin, builder_.at(i).key_end,
+                   "merge several mappings with one key: <<: [*a, *b]");
+    }
+  }
+  if (merge.kind == NodeKind::mapping) {
+    return merge_from(member, use, own);
+  }
+  bool merged = merge.kind == NodeKind::sequence;
+  for (std::uint32_t i = merged ? merge.first : kNoNode; i != kNoNode && merged; i = builder_.at(i).next) {
+    merged = builder_.at(i).kind == NodeKind::mapping;
+    if (merged && !merge_from(i, use, own)) {
+      return false;
+    }
+  }
+  if (!merged) {
+    error("yaml-syntax", "the merge key \"<<\" takes a mapping or a sequence of mappings", use.begin, use.end);
+  }
+  return true;
+}
+
+bool YamlReader::merge_from(std::uint32_t mapping, Span use, std::set<std::string_view>& own) {
+  for (std::uint32_t i = builder_.at(mapping).first; i != kNoNode; i = builder_.at(i).next) {
+    if (!own.insert(builder_.key_of(i)).second) {
+      ++alias_nodes_;  // counts as work, so that merging many times the same keys is bounded too
+      if (alias_nodes_ > limits_.max_alias_nodes) {
+        return error(
+            "too-many-aliases",
+            fmt::format("aliases and merge keys add more than {} nodes to the document", limits_.max_alias_nodes),
+            use.begin, use.end);
+      }
+      continue;
+    }
+    const RawNode source = builder_.at(i);
+    builder_.key({source.key_at, source.key_length, (source.flags & RawNode::key_in_arena) != 0}, source.key_begin,
+                 source.key_end, (source.flags & RawNode::plain_key) != 0);
+    if (!builder_.copy(i, use, alias_nodes_)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics& diagnostics) {
+  YamlReader(tree, limits, diagnostics).read(start);
+}
+
+}  // namespace podwire::config
