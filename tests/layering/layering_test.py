@@ -77,7 +77,8 @@ STANDARD = re.compile(
 # What a library must not do, and how it looks when it does.
 FORBIDDEN = {
     "print": r"std::(cout|cerr|clog)\b|\b(printf|puts|fprintf)\s*\(|fmt::print\w*\s*\(",
-    "end the program": r"\b(std::)?(exit|abort|quick_exit|_exit)\s*\(",
+    # A member function may well be called abort; std::abort() and a bare abort() take no argument.
+    "end the program": r"(?<![\w.>])(?:(?:std::)?(?:exit|quick_exit|_exit)\s*\(|(?:std::)?abort\s*\(\s*\))",
     "read the environment": r"\bgetenv\s*\(",
     "read the clock": r"\b(system_clock|steady_clock|high_resolution_clock)::now|\b(clock_gettime|gettimeofday)\s*\(",
 }
