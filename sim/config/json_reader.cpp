@@ -103,8 +103,8 @@ class JsonReader {
 bool JsonReader::fail(std::uint32_t at, std::string message, std::string help, bool perhaps_yaml) {
   perhaps_yaml_ = perhaps_yaml;
   const std::uint32_t end = at < text_.size() ? at + 1 : at;
-  diagnostics_.error("json-syntax", "malformed JSON: " + std::move(message), builder_.span(start_ + at, start_ + end),
-                     std::move(help));
+  diagnostics_.error("json-syntax", fmt::format("malformed JSON: {}", message),
+                     builder_.span(start_ + at, start_ + end), std::move(help));
   return false;
 }
 

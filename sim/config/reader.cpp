@@ -13,6 +13,15 @@ namespace {
 
 constexpr std::size_t kMostListed = 16;  // known keys named in a message
 
+std::string joined(std::span<const std::string_view> words) {
+  std::string text;
+  for (const std::string_view word : words) {
+    text += text.empty() ? "" : ", ";
+    text += word;
+  }
+  return text;
+}
+
 std::vector<Node> children(Node node) {
   std::vector<Node> all;
   all.reserve(node.size());
@@ -117,7 +126,8 @@ std::optional<std::size_t> ObjectReader::choice(std::string_view key, std::initi
   }
   const std::string near = nearest_word(*text, std::span(names.begin(), names.size()));
   error("bad-value", fmt::format("\"{}\" in {} cannot be {}", key, object_, quoted_value(member)), member,
-        near.empty() ? fmt::format("one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean \"{}\"?", near));
+        near.empty() ? fmt::format("one of: {}", joined(std::span(names.begin(), names.size())))
+                     : fmt::format("did you mean \"{}\"?", near));
   return std::nullopt;
 }
 
@@ -167,7 +177,7 @@ void ObjectReader::finish() {
     } else if (known.empty()) {
       help = "it takes no keys";
     } else if (known.size() <= kMostListed) {
-      help = fmt::format("known keys: {}", fmt::join(known, ", "));
+      help = fmt::format("known keys: {}", joined(known));
     }
     diagnostics_.add({.severity = Severity::error,
                       .code = "unknown-key",

@@ -104,13 +104,15 @@ std::string excerpt(const Diagnostic& diagnostic, const SourceMap& sources, cons
   while (last < line.size() && last > column && is_continuation(line[last])) {
     --last;
   }
-  const std::string lead = (first > 0 ? "…" : "") + shown(line.substr(first, column - first));
+  std::string lead = first > 0 ? "…" : "";
+  lead += shown(line.substr(first, column - first));
   const std::string marked = shown(line.substr(column, std::min(length, last > column ? last - column : 0)));
   const std::size_t tail_begin = std::min(last, column + length);
   const std::string tail = tail_begin < last ? shown(line.substr(tail_begin, last - tail_begin)) : "";
+  std::string caret(std::max<std::size_t>(width_of(marked), 1), '~');
+  caret[0] = '^';
   return fmt::format("{}{}{}{}{}\n{}{}{}{}{}\n", kIndent, lead, marked, tail, last < line.size() ? "…" : "", kIndent,
-                     std::string(width_of(lead), ' '), style.caret(),
-                     "^" + std::string(std::max<std::size_t>(width_of(marked), 1) - 1, '~'), style.off());
+                     std::string(width_of(lead), ' '), style.caret(), caret, style.off());
 }
 
 std::string count_of(std::size_t count, std::string_view noun) {

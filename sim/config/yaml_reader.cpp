@@ -220,7 +220,7 @@ std::size_t YamlReader::report_syntax(fy_parser*, fy_diag* diag) {
     message = fmt::format("this '{}' is never closed", bracket);
     help = fmt::format("add the '{}'", bracket == '[' ? ']' : '}');
   }
-  error("yaml-syntax", "malformed YAML: " + message, begin, end, help);
+  error("yaml-syntax", fmt::format("malformed YAML: {}", message), begin, end, help);
   builder_.abandon();
   return reached;
 }
