@@ -22,7 +22,7 @@ struct Judgement {
   bool holds = true;
   unsigned criteria = 0;      // passed
   unsigned requirements = 0;  // passed, of the selectors
-  std::string failure;        // the first criterion that failed
+  std::string failure = {};   // the first criterion that failed
   Span span = {};
 };
 
