@@ -1,0 +1,32 @@
+// Makes a sorted run of one bucket's events: stable by (time, source), linear where times are spread evenly.
+//
+// Few events are insertion-sorted on the way out of their chunk. Many are first spread over about as many slots as
+// there are events by the next bits of their times (a counting sort, so stable), after which an insertion sort has
+// almost nothing to move; a slot that is too full for that (ties, skew) is merge-sorted, so the worst case is O(n log
+// n).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sim/des/chunk_list.hpp"
+#include "sim/des/event.hpp"
+
+namespace podwire::des {
+
+/// Sorts buckets; keeps its scratch memory.
+class Sorter {
+ public:
+  /// Copies the `count` events of `list`, whose times agree in all but their lowest `width_bits` bits, sorted to `out`.
+  void sort(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out);
+
+ private:
+  void spread(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out);
+  void merge_sort(Event* begin, Event* end);
+
+  std::vector<std::uint32_t> slots_;
+  std::vector<Event> scratch_;
+};
+
+}  // namespace podwire::des
