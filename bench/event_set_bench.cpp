@@ -174,7 +174,10 @@ class Repeater {
   }
   void start(std::size_t pending) {
     for (std::size_t i = 0; i < pending; ++i) {
-      fire(static_cast<std::uint32_t>(i));
+      const Step& step = steps_[next_++ % kSteps];
+      const auto part = static_cast<double>(i) / static_cast<double>(pending);
+      simulator_.at(Time::from_ps(static_cast<std::int64_t>(part * static_cast<double>(step.delay))),
+                    EventSource(step.source), kind_, static_cast<std::uint32_t>(i));
     }
   }
 

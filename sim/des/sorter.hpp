@@ -2,10 +2,11 @@
 //
 // Few events are insertion-sorted on the way out of their chunk. Many are first spread over about as many slots as
 // there are events by the next bits of their times (a counting sort, so stable), after which an insertion sort has
-// almost nothing to move; a slot that is too full for that (ties, skew) is merge-sorted, so the worst case is O(n log
-// n).
+// almost nothing to move. A slot that is too full for that is spread again by the bits in which its times differ, or,
+// all at one time, its sources; after three rounds it is merge-sorted, so the worst case is O(n log n).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -22,10 +23,15 @@ class Sorter {
   void sort(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out);
 
  private:
-  void spread(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out);
-  void merge_sort(Event* begin, Event* end);
+  static constexpr std::size_t kRounds = 3;
 
-  std::vector<std::uint32_t> slots_;
+  void spread(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out);
+  void sort_array(Event* begin, Event* end, std::size_t round);
+  void sort_slots(Event* begin, const std::vector<std::uint32_t>& ends, std::size_t round);
+  void merge_sort(Event* begin, Event* end);
+  Event* scratch(std::size_t count);
+
+  std::array<std::vector<std::uint32_t>, kRounds + 1> slots_;  // one for each round, the first one's for the list
   std::vector<Event> scratch_;
 };
 
