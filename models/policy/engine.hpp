@@ -15,14 +15,18 @@
 
 #include "models/cluster/cluster.hpp"
 #include "models/cni/profile.hpp"
+#include "models/policy/atoms.hpp"
 #include "models/policy/policy.hpp"
+#include "models/policy/port_set.hpp"
 
 namespace podwire::policy {
 
 using ClassId = Id<struct ClassTag>;
-using AtomId = Id<struct AtomTag>;
 using PeerId = Id<struct PeerTag>;  // hash-consed (class, atom); immutable content
 using PolicyIndex = Id<struct PolicyIndexTag>;
+using GroupId = Id<struct GroupTag>;  // hash-consed list of the policies that isolate a class in one direction
+
+class Compiled;
 
 enum class Action : std::uint8_t { allow, deny, unknown };
 
@@ -44,36 +48,16 @@ struct Verdict {
   Action action = Action::allow;
   Cause cause = Cause::no_policy;
   std::uint16_t rule = 0;        // index into rules(direction), when cause is rule
-  PolicyIndex policy;            // granting policy, or the first isolating one of a default deny
+  PolicyIndex policy = {};       // granting policy, or the first isolating one of a default deny
   std::uint32_t unmodelled = 0;  // index into Cluster::unmodelled, when cause is unmodelled
   bool is_allowed() const { return action == Action::allow; }
 };
 
 /// One end of a connection as the engine sees it: a pod, or an address that is no pod's.
 struct Peer {
-  cluster::PodId pod;    // none: not a pod
-  cluster::NodeId node;  // the node whose address it is, for host traffic; none otherwise
-  IpAddress ip;
-};
-
-/// A set of ports for each protocol, as ordered disjoint inclusive ranges.
-struct PortSet {
-  struct Range {
-    IpProtocol protocol = IpProtocol::tcp;
-    std::uint16_t first = 1;
-    std::uint16_t last = 65535;
-    auto operator<=>(const Range&) const = default;
-  };
-  std::vector<Range> ranges;  // sorted by protocol, first; disjoint and not adjacent
-  static PortSet all();
-  bool is_all() const;
-  bool empty() const { return ranges.empty(); }
-  bool contains(IpProtocol protocol, Port port) const;
-  PortSet intersected_with(const PortSet& other) const;
-  PortSet united_with(const PortSet& other) const;
-  /// `All Connections`, `TCP 80,443,8000-8099,UDP 53`, `TCP,UDP` (all ports of the protocols), `No Connections`.
-  std::string to_string() const;
-  auto operator<=>(const PortSet&) const = default;
+  cluster::PodId pod = {};    // none: not a pod
+  cluster::NodeId node = {};  // the node whose address it is, for host traffic; none otherwise
+  IpAddress ip = {};          // of a pod: not read, the cluster knows it
 };
 
 /// How near a rule came to granting a denied connection.
@@ -117,14 +101,20 @@ class PolicyEngine {
   /// First and last address of an atom; atoms partition both families' space in order.
   std::pair<IpAddress, IpAddress> atom_range(AtomId atom) const;
   /// The ports on which `direction` lets `subject` and `other` talk; named ports resolve on the destination. `unknown`
-  /// is set when an unmodelled object may decide.
+  /// is set when an unmodelled object may decide; the ports are then what the policies alone allow.
   PortSet allowed_ports(Direction direction, const Peer& subject, const Peer& other, bool& unknown);
+
+  /// The first unmodelled object (index into Cluster::unmodelled) that may decide between the two, or 2^32 - 1.
+  std::uint32_t unmodelled_between(const Peer& a, const Peer& b) const;
+  /// The compiled content, for what works on classes and groups (models/policy/port_rows.hpp).
+  Compiled& compiled();
 
   const cluster::Cluster& cluster() const;
   const PolicySet& policies() const;
   const cni::Profile& profile() const;
   const NetworkPolicy& policy(PolicyIndex index) const { return policies().network_policies[index.index()]; }
-  /// Short name of what decided: "backend/allow-web rule 0", "default deny (backend/default-deny-all)".
+  /// Short name of what decided: "backend/allow-web ingress rule 0", "default deny ingress
+  /// (backend/default-deny-all)".
   std::string deciding_rule(Direction direction, const Verdict& verdict) const;
   std::size_t memory_bytes() const;
 

@@ -1,0 +1,212 @@
+// Verdicts: what holds before any policy is asked (same pod, unmodelled objects, no enforcement, own node), then the
+// cell of the subject's group and the other end's peer.
+#include "models/policy/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "models/policy/cell_memo.hpp"
+#include "models/policy/compiled.hpp"
+#include "models/policy/engine_impl.hpp"
+#include "sim/base/check.hpp"
+
+namespace podwire::policy {
+
+std::string_view to_string(Direction direction) {
+  return direction == Direction::ingress ? "ingress" : "egress";
+}
+
+std::string_view to_string(Cause cause) {
+  switch (cause) {
+    case Cause::no_policy:
+      return "no-policy";
+    case Cause::rule:
+      return "rule";
+    case Cause::default_deny:
+      return "default-deny";
+    case Cause::not_enforced:
+      return "not-enforced";
+    case Cause::same_pod:
+      return "same-pod";
+    case Cause::own_node:
+      return "own-node";
+    case Cause::not_a_subject:
+      return "not-a-subject";
+    case Cause::unmodelled:
+      return "unmodelled";
+  }
+  return "";
+}
+
+PolicyEngine::Impl::Impl(const cluster::Cluster& cluster_in, const PolicySet& policies_in,
+                         const cni::Profile& profile_in)
+    : cluster(&cluster_in),
+      policies(&policies_in),
+      profile(&profile_in),
+      semantics(profile_in.policy),
+      compiled(cluster_in, policies_in, profile_in.policy),
+      has_unmodelled(!cluster_in.unmodelled.empty()),
+      unmodelled_by_namespace(cluster_in.namespaces.size(), kNone) {
+  for (std::size_t i = 0; i < cluster->unmodelled.size(); ++i) {
+    const cluster::NamespaceId where = cluster->unmodelled[i].name_space;
+    std::uint32_t& first = where.is_valid() ? unmodelled_by_namespace[where.index()] : unmodelled_everywhere;
+    first = std::min(first, static_cast<std::uint32_t>(i));
+  }
+}
+
+std::uint32_t PolicyEngine::Impl::unmodelled_between(const Peer& subject, const Peer& other) const {
+  std::uint32_t first = kNone;
+  for (const cluster::PodId pod : {subject.pod, other.pod}) {
+    if (pod.is_valid()) {
+      first = std::min({first, unmodelled_everywhere, unmodelled_by_namespace[cluster->namespace_of(pod).index()]});
+    }
+  }
+  return first;
+}
+
+PeerId PolicyEngine::Impl::peer_of(const Peer& end) const {
+  if (end.pod.is_valid()) {
+    return compiled.view.pods[end.pod.index()].peer;
+  }
+  if (end.ip.is_unspecified() && end.node.is_valid() && !cluster->nodes[end.node.index()].addresses.empty()) {
+    return compiled.peer_at(cluster->nodes[end.node.index()].addresses.front());
+  }
+  return compiled.peer_at(end.ip);
+}
+
+bool PolicyEngine::Impl::is_own_node(const Peer& subject, const Peer& other) const {
+  const cluster::NodeId node = other.pod.is_valid() && compiled.view.pods[other.pod.index()].is_node_traffic
+                                   ? cluster->pods[other.pod.index()].node
+                                   : other.node;
+  const bool is_traffic_of_node = !other.pod.is_valid() || compiled.view.pods[other.pod.index()].is_node_traffic;
+  return is_traffic_of_node && node.is_valid() && node == cluster->pods[subject.pod.index()].node;
+}
+
+/// The verdict when no policy has to be asked, else the group that decides.
+PolicyEngine::Impl::Preliminary PolicyEngine::Impl::preliminary(Direction direction, const Peer& subject,
+                                                                const Peer& other) const {
+  if (subject.pod.is_valid() && subject.pod == other.pod) {
+    return {.verdict = {.cause = Cause::same_pod}};
+  }
+  if (has_unmodelled) {
+    if (const std::uint32_t object = unmodelled_between(subject, other); object != kNone) {
+      return {.verdict = {.action = Action::unknown, .cause = Cause::unmodelled, .unmodelled = object}};
+    }
+  }
+  if (!semantics.is_enforced) {
+    return {.verdict = {.cause = Cause::not_enforced}};
+  }
+  if (!subject.pod.is_valid()) {
+    return {.verdict = {.cause = Cause::not_a_subject}};
+  }
+  const PodEntry& entry = compiled.view.pods[subject.pod.index()];
+  if (entry.is_stranger) {
+    return {.verdict = {.cause = Cause::not_a_subject}};
+  }
+  const GroupId group = entry.group(direction);
+  if (!group.is_valid()) {
+    return {.verdict = {.cause = Cause::no_policy}};
+  }
+  if (direction == Direction::ingress && semantics.own_node_is_allowed && is_own_node(subject, other)) {
+    return {.verdict = {.cause = Cause::own_node}};
+  }
+  return {.verdict = {}, .group = group};
+}
+
+std::uint32_t PolicyEngine::Impl::cell(GroupId group, PeerId peer) {
+  std::uint32_t map = cells.find(group, peer);
+  if (map == CellMemo::kNone) {
+    if (port_maps.word_count() > kMostPortMapWords) {
+      port_maps.clear();  // the cells are the only ones to know these ids
+      cells.clear();
+    }
+    map = port_maps.evaluate(compiled, group, peer);
+    cells.insert(group, peer, map);
+  }
+  return map;
+}
+
+PolicyEngine::PolicyEngine(const cluster::Cluster& cluster, const PolicySet& policies, const cni::Profile& profile)
+    : impl_(std::make_unique<Impl>(cluster, policies, profile)) {}
+PolicyEngine::PolicyEngine(PolicyEngine&&) noexcept = default;
+PolicyEngine& PolicyEngine::operator=(PolicyEngine&&) noexcept = default;
+PolicyEngine::~PolicyEngine() = default;
+
+Verdict PolicyEngine::verdict(Direction direction, const Peer& subject, const Peer& other, IpProtocol protocol,
+                              Port port) {
+  const Impl::Preliminary first = impl_->preliminary(direction, subject, other);
+  if (!first.group.is_valid()) {
+    return first.verdict;
+  }
+  return impl_->port_maps.lookup(impl_->cell(first.group, impl_->peer_of(other)), protocol, port);
+}
+
+PortSet PolicyEngine::allowed_ports(Direction direction, const Peer& subject, const Peer& other, bool& unknown) {
+  Impl::Preliminary first = impl_->preliminary(direction, subject, other);
+  unknown = first.verdict.action == Action::unknown;
+  if (unknown && impl_->semantics.is_enforced && subject.pod.is_valid()) {
+    // What the policies that are modelled would say.
+    first.group = impl_->compiled.view.pods[subject.pod.index()].group(direction);
+  }
+  if (!first.group.is_valid()) {
+    return PortSet::all();
+  }
+  return impl_->compiled.port_sets[impl_->compiled.ports_for(first.group, impl_->peer_of(other))];
+}
+
+std::string PolicyEngine::deciding_rule(Direction direction, const Verdict& verdict) const {
+  switch (verdict.cause) {
+    case Cause::rule:
+      return policy(verdict.policy).full_name() + " " + std::string(to_string(direction)) + " rule " +
+             std::to_string(verdict.rule);
+    case Cause::default_deny:
+      return "default deny " + std::string(to_string(direction)) + " (" + policy(verdict.policy).full_name() + ")";
+    case Cause::unmodelled: {
+      const cluster::UnmodelledObject& object = cluster().unmodelled[verdict.unmodelled];
+      return object.kind + " " + object.full_name + " is not modelled";
+    }
+    default:
+      return std::string(to_string(verdict.cause));
+  }
+}
+
+std::size_t PolicyEngine::class_count() const {
+  return impl_->compiled.classes.size();
+}
+
+ClassId PolicyEngine::class_of(cluster::PodId pod) const {
+  return impl_->compiled.class_of(impl_->compiled.view.pods[pod.index()].peer);
+}
+
+std::size_t PolicyEngine::atom_count() const {
+  return impl_->compiled.atoms.size();
+}
+AtomId PolicyEngine::atom_of(IpAddress ip) const {
+  return impl_->compiled.atoms.atom_of(ip);
+}
+std::pair<IpAddress, IpAddress> PolicyEngine::atom_range(AtomId atom) const {
+  return impl_->compiled.atoms.range(atom);
+}
+
+Compiled& PolicyEngine::compiled() {
+  return impl_->compiled;
+}
+std::uint32_t PolicyEngine::unmodelled_between(const Peer& a, const Peer& b) const {
+  return impl_->has_unmodelled ? impl_->unmodelled_between(a, b) : Impl::kNone;
+}
+const cluster::Cluster& PolicyEngine::cluster() const {
+  return *impl_->cluster;
+}
+const PolicySet& PolicyEngine::policies() const {
+  return *impl_->policies;
+}
+const cni::Profile& PolicyEngine::profile() const {
+  return *impl_->profile;
+}
+
+std::size_t PolicyEngine::memory_bytes() const {
+  return sizeof(Impl) + impl_->compiled.memory_bytes() + impl_->cells.memory_bytes() + impl_->port_maps.memory_bytes() +
+         impl_->unmodelled_by_namespace.capacity() * 4;
+}
+
+}  // namespace podwire::policy

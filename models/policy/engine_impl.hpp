@@ -1,0 +1,42 @@
+// The inside of PolicyEngine, shared by engine.cpp (verdicts) and explain.cpp (reasons).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "models/policy/cell_memo.hpp"
+#include "models/policy/compiled.hpp"
+#include "models/policy/engine.hpp"
+#include "models/policy/port_map.hpp"
+
+namespace podwire::policy {
+
+struct PolicyEngine::Impl {
+  static constexpr std::uint32_t kNone = 0xffff'ffff;
+  static constexpr std::size_t kMostPortMapWords = std::size_t{1} << 24;  // 64 MiB
+
+  Impl(const cluster::Cluster& cluster_in, const PolicySet& policies_in, const cni::Profile& profile_in);
+
+  struct Preliminary {
+    Verdict verdict;
+    GroupId group = {};  // when valid the group decides, and `verdict` says nothing
+  };
+  Preliminary preliminary(Direction direction, const Peer& subject, const Peer& other) const;
+  std::uint32_t unmodelled_between(const Peer& subject, const Peer& other) const;
+  PeerId peer_of(const Peer& end) const;
+  bool is_own_node(const Peer& subject, const Peer& other) const;
+  std::uint32_t cell(GroupId group, PeerId peer);
+
+  const cluster::Cluster* cluster;
+  const PolicySet* policies;
+  const cni::Profile* profile;
+  cni::PolicySemantics semantics;
+  Compiled compiled;
+  CellMemo cells;
+  PortMaps port_maps;
+  bool has_unmodelled = false;
+  std::uint32_t unmodelled_everywhere = kNone;         // the first that reaches every namespace
+  std::vector<std::uint32_t> unmodelled_by_namespace;  // the first in each
+};
+
+}  // namespace podwire::policy

@@ -1,0 +1,48 @@
+// Port maps: for every (protocol, port) a verdict, as hash-consed runs. A map covers the whole key space, so that a
+// lookup is one search and a later tier only changes what the runs say.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/policy/compiled.hpp"
+#include "models/policy/engine.hpp"
+#include "models/policy/word_table.hpp"
+
+namespace podwire::policy {
+
+class PortMaps {
+ public:
+  /// The map of a group towards a peer: the least (policy, rule) that grants each port, a default deny elsewhere.
+  std::uint32_t evaluate(Compiled& compiled, GroupId group, PeerId peer);
+  Verdict lookup(std::uint32_t map, IpProtocol protocol, Port port) const;
+  std::size_t word_count() const { return maps_.word_count(); }
+  std::size_t memory_bytes() const { return maps_.memory_bytes(); }
+  void clear() { maps_.clear(); }
+
+ private:
+  static constexpr std::size_t kRunWords = 3;  // first key, policy, rule << 16 | cause << 8 | action
+
+  struct Matching {
+    PolicyIndex policy;
+    std::uint16_t rule = 0;
+    PortSetId ports;
+  };
+  struct Piece {
+    std::uint32_t first = 0;  // keys, inclusive
+    std::uint32_t last = 0;
+    PolicyIndex policy;
+    std::uint16_t rule = 0;
+  };
+  void collect(Compiled& compiled, GroupId group, PeerId peer);
+  void add_piece(Piece piece);
+  void append_run(std::uint32_t first, const Verdict& verdict);
+
+  WordTable maps_;
+  std::vector<Matching> matching_;  // scratch, kept for its capacity
+  std::vector<Piece> pieces_;       // disjoint, ascending
+  std::vector<std::uint32_t> words_;
+};
+
+}  // namespace podwire::policy

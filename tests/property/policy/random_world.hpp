@@ -1,0 +1,258 @@
+// Random small clusters and policy sets from one seed. Vocabularies are small on purpose, so that selectors, named
+// ports and blocks hit and miss about equally often, and names clash.
+#pragma once
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "models/cni/profile.hpp"
+#include "models/policy/policy.hpp"
+#include "tests/property/policy/naive_evaluator.hpp"
+#include "tests/support/small_cluster.hpp"
+
+namespace podwire::test {
+
+class RandomWorld {
+ public:
+  explicit RandomWorld(std::uint64_t seed) : random_(seed) {
+    make_cluster();
+    make_policies();
+    make_profile();
+  }
+
+  SmallCluster cluster;
+  policy::PolicySet policies;
+  cni::Profile profile;
+
+  std::size_t pick(std::size_t count) { return static_cast<std::size_t>(random_() % count); }
+  bool chance(unsigned percent) { return random_() % 100 < percent; }
+
+  /// Addresses at and around every boundary of the policies' blocks, and strangers to all of them.
+  std::vector<IpAddress> interesting_addresses() const {
+    std::vector<IpAddress> all = {IpAddress::v4(203, 0, 113, 9), IpAddress::v4(0, 0, 0, 0),
+                                  IpAddress::v4(255, 255, 255, 255), *IpAddress::parse("2001:db8::7"),
+                                  *IpAddress::parse("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")};
+    for (const policy::NetworkPolicy& policy : policies.network_policies) {
+      for (const policy::Direction direction : {policy::Direction::ingress, policy::Direction::egress}) {
+        for (const policy::Rule& rule : policy.rules(direction)) {
+          for (const policy::PeerRule& peer : rule.peers) {
+            if (peer.ip_block) {
+              add_edges(peer.ip_block->cidr, all);
+              for (const Cidr& except : peer.ip_block->except) {
+                add_edges(except, all);
+              }
+            }
+          }
+        }
+      }
+    }
+    return all;
+  }
+
+ private:
+  template <class T>
+  const T& any_of(const std::vector<T>& values) {
+    return values[pick(values.size())];
+  }
+
+  static void add_edges(const Cidr& cidr, std::vector<IpAddress>& all) {
+    for (const IpAddress ip : {cidr.first(), cidr.last(), cidr.first().minus_one(), cidr.last().plus(1)}) {
+      if (!ip.is_unspecified()) {
+        all.push_back(ip);
+      }
+    }
+  }
+
+  LabelMap labels() {
+    LabelMap result;
+    for (const std::string& key : keys_) {
+      if (chance(55)) {
+        result[key] = any_of(values_);
+      }
+    }
+    return result;
+  }
+
+  void make_cluster() {
+    const std::vector<std::string> names = {"alpha", "beta", "delta", "gamma"};
+    const std::size_t count = 1 + pick(names.size());
+    for (std::size_t n = 0; n < count; ++n) {
+      cluster.namespaces[names[n]] = labels();
+    }
+    cluster.node_addresses = {IpAddress::v4(192, 168, 0, 1), IpAddress::v4(192, 168, 0, 2)};
+    const std::size_t pods = 1 + pick(7);
+    for (std::size_t p = 0; p < pods; ++p) {
+      SmallPod pod;
+      pod.name_space = names[pick(count)];
+      pod.name = "pod-" + std::to_string(p);
+      pod.labels = labels();
+      pod.node = static_cast<int>(pick(3)) - 1;
+      pod.is_host_network = pod.node >= 0 && chance(15);
+      pod.ip = pod_ip(pod, p);
+      if (chance(15)) {
+        pod.phase = chance(50) ? cluster::PodPhase::succeeded : cluster::PodPhase::failed;
+      }
+      for (std::size_t i = pick(4); i > 0; --i) {
+        pod.ports.push_back({.name = chance(80) ? any_of(port_names_) : "",
+                             .protocol = kProtocols[pick(3)],
+                             .number = Port(any_of(numbers_))});
+      }
+      cluster.pods.push_back(pod);
+    }
+  }
+
+  IpAddress pod_ip(const SmallPod& pod, std::size_t p) {
+    if (pod.is_host_network) {
+      return cluster.node_addresses[static_cast<std::size_t>(pod.node)];
+    }
+    if (chance(8)) {
+      return {};  // pending
+    }
+    return chance(80) ? IpAddress::v4(10, 0, static_cast<unsigned>(pick(3)), static_cast<unsigned>(p + 1))
+                      : IpAddress(0xfd00'0000'0000'0000u, p + 1);
+  }
+
+  cluster::LabelSelector selector() {
+    cluster::LabelSelector result;
+    for (std::size_t i = pick(3); i > 0; --i) {
+      cluster::Requirement requirement;
+      // An unknown key and value now and then.
+      requirement.key = chance(95) ? any_of(keys_) : "unheard-of";
+      requirement.op = static_cast<cluster::SelectorOperator>(pick(4));
+      if (requirement.op == cluster::SelectorOperator::in || requirement.op == cluster::SelectorOperator::not_in) {
+        for (std::size_t v = 1 + pick(2); v > 0; --v) {
+          requirement.values.push_back(chance(95) ? any_of(values_) : "nowhere");
+        }
+        std::sort(requirement.values.begin(), requirement.values.end());
+        requirement.values.erase(std::unique(requirement.values.begin(), requirement.values.end()),
+                                 requirement.values.end());
+      }
+      result.requirements.push_back(requirement);
+    }
+    return result;
+  }
+
+  cluster::LabelSelector namespace_selector() {
+    if (chance(70)) {
+      return selector();
+    }
+    cluster::LabelSelector result;
+    result.requirements.push_back({.key = "kubernetes.io/metadata.name",
+                                   .op = cluster::SelectorOperator::in,
+                                   .values = {any_of(std::vector<std::string>{"alpha", "beta", "elsewhere"})},
+                                   .span = {}});
+    return result;
+  }
+
+  policy::IpBlock block() {
+    const std::vector<std::string> cidrs = {"0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/23",    "10.0.1.0/24",   "10.0.2.3/32",
+                                            "fd00::/64", "::/0",       "192.168.0.0/31", "203.0.113.0/24"};
+    policy::IpBlock result;
+    result.cidr = *Cidr::parse(any_of(cidrs));
+    for (std::size_t i = pick(3); i > 0; --i) {
+      const Cidr except = *Cidr::parse(any_of(cidrs));
+      // The API accepts exceptions strictly inside the block only.
+      if (except.family() == result.cidr.family() && except.length() > result.cidr.length() &&
+          result.cidr.contains(except.first())) {
+        result.except.push_back(except);
+      }
+    }
+    return result;
+  }
+
+  policy::PeerRule peer() {
+    policy::PeerRule result;
+    switch (pick(4)) {
+      case 0:
+        result.ip_block = block();
+        break;
+      case 1:
+        result.pod_selector = selector();
+        break;
+      case 2:
+        result.namespace_selector = namespace_selector();
+        break;
+      default:
+        result.pod_selector = selector();
+        result.namespace_selector = namespace_selector();
+    }
+    return result;
+  }
+
+  policy::PortRule port() {
+    policy::PortRule result;
+    result.protocol = kProtocols[pick(3)];
+    switch (pick(4)) {
+      case 0:
+        break;  // the whole protocol
+      case 1:
+        result.name = chance(90) ? any_of(port_names_) : "nobodys";
+        break;
+      case 2:
+        result.first = Port(any_of(numbers_));
+        if (chance(50)) {
+          result.last = result.first;
+        }
+        break;
+      default: {
+        const std::uint16_t a = any_of(numbers_);
+        const std::uint16_t b = any_of(numbers_);
+        result.first = Port(std::min(a, b));
+        result.last = Port(std::max(a, b));
+      }
+    }
+    return result;
+  }
+
+  std::vector<policy::Rule> rules() {
+    std::vector<policy::Rule> result(pick(4));
+    for (policy::Rule& rule : result) {
+      for (std::size_t i = pick(3); i > 0; --i) {
+        rule.peers.push_back(peer());
+      }
+      for (std::size_t i = pick(3); i > 0; --i) {
+        rule.ports.push_back(port());
+      }
+    }
+    return result;
+  }
+
+  void make_policies() {
+    policies.name = "random";
+    const std::size_t count = pick(7);
+    for (std::size_t p = 0; p < count; ++p) {
+      policy::NetworkPolicy policy;
+      policy.name_space = any_of(std::vector<std::string>{"alpha", "alpha", "beta", "delta", "gamma", "nowhere"});
+      policy.name = "policy-" + std::to_string(p);
+      policy.pod_selector = selector();
+      policy.isolates_ingress = chance(65);
+      policy.isolates_egress = !policy.isolates_ingress || chance(40);
+      // Rules of a direction the policy does not isolate stay without effect.
+      policy.ingress = rules();
+      policy.egress = rules();
+      policies.network_policies.push_back(policy);
+    }
+    std::sort(policies.network_policies.begin(), policies.network_policies.end(),
+              [](const policy::NetworkPolicy& a, const policy::NetworkPolicy& b) {
+                return std::tie(a.name_space, a.name) < std::tie(b.name_space, b.name);
+              });
+  }
+
+  void make_profile() {
+    profile.name = "random";
+    profile.policy.is_enforced = chance(95);
+    profile.policy.ip_block_matches_pods = chance(60);
+    profile.policy.host_network_is_node = chance(60);
+    profile.policy.finished_pods_are_ignored = chance(60);
+    profile.policy.own_node_is_allowed = chance(70);
+  }
+
+  std::mt19937_64 random_;
+  std::vector<std::string> keys_ = {"app", "env", "tier"};
+  std::vector<std::string> values_ = {"a", "b", "c"};
+  std::vector<std::string> port_names_ = {"http", "dns", "metrics"};
+  std::vector<std::uint16_t> numbers_ = {1, 53, 80, 81, 8080, 9090, 65535};
+};
+
+}  // namespace podwire::test

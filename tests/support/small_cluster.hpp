@@ -1,0 +1,100 @@
+// Clusters put together in memory for tests of what works on a finished Cluster, without manifests. Only what policies
+// read is filled in: namespaces, labels, named ports, addresses, nodes, phases; every pod is a bare one.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/cluster/cluster.hpp"
+
+namespace podwire::test {
+
+using LabelMap = std::map<std::string, std::string>;
+
+struct SmallPod {
+  std::string name_space;
+  std::string name;
+  LabelMap labels = {};
+  std::vector<cluster::ContainerPort> ports = {};
+  IpAddress ip = {};
+  int node = -1;  // index into SmallCluster::node_addresses
+  bool is_host_network = false;
+  cluster::PodPhase phase = cluster::PodPhase::running;
+};
+
+/// Plain data, and what Cluster they amount to. Pods keep their order: pod i is PodId(i).
+struct SmallCluster {
+  std::map<std::string, LabelMap> namespaces;  // without kubernetes.io/metadata.name
+  std::vector<IpAddress> node_addresses;
+  std::vector<SmallPod> pods;
+
+  /// A namespace's labels with the automatic one.
+  LabelMap namespace_labels(const std::string& name) const {
+    LabelMap labels = namespaces.at(name);
+    labels["kubernetes.io/metadata.name"] = name;
+    return labels;
+  }
+
+  cluster::Cluster build() const {
+    cluster::Cluster c;
+    for (const auto& [name, labels] : namespaces) {
+      cluster::Namespace& added = c.namespaces.emplace_back();
+      added.name = name;
+      added.labels = intern(c, namespace_labels(name));
+    }
+    for (std::size_t n = 0; n < node_addresses.size(); ++n) {
+      cluster::Node& node = c.nodes.emplace_back();
+      node.name = "node-" + std::to_string(n);
+      node.labels = intern(c, {});
+      node.addresses = {node_addresses[n]};
+    }
+    for (const SmallPod& pod : pods) {
+      add(c, pod);
+    }
+    return c;
+  }
+
+ private:
+  static cluster::LabelSetId intern(cluster::Cluster& c, const LabelMap& labels) {
+    std::vector<cluster::Label> interned;
+    for (const auto& [key, value] : labels) {
+      interned.push_back({c.strings.intern(key), c.strings.intern(value)});
+    }
+    return c.label_sets.intern(std::move(interned));
+  }
+
+  static void add(cluster::Cluster& c, const SmallPod& pod) {
+    const auto where = std::find_if(c.namespaces.begin(), c.namespaces.end(),
+                                    [&](const cluster::Namespace& n) { return n.name == pod.name_space; });
+    const cluster::NamespaceId name_space(static_cast<std::size_t>(where - c.namespaces.begin()));
+    cluster::PodTemplate& pod_template = c.templates.emplace_back();
+    pod_template.labels = intern(c, pod.labels);
+    pod_template.ports = pod.ports;
+    pod_template.is_host_network = pod.is_host_network;
+    const cluster::TemplateId template_id(c.templates.size() - 1);
+    cluster::PodShape& shape = c.shapes.emplace_back();
+    shape.name_space = name_space;
+    shape.labels = pod_template.labels;
+    shape.pod_template = template_id;
+    shape.is_host_network = pod.is_host_network;
+    cluster::Workload& workload = c.workloads.emplace_back();
+    workload.name_space = name_space;
+    workload.kind = cluster::WorkloadKind::pod;
+    workload.name = pod.name;
+    workload.pod_template = template_id;
+    workload.replicas = 1;
+    workload.pods = {cluster::PodId(c.pods.size())};
+    cluster::Pod& added = c.pods.emplace_back();
+    added.shape = cluster::ShapeId(c.shapes.size() - 1);
+    added.workload = cluster::WorkloadId(c.workloads.size() - 1);
+    added.node = pod.node < 0 ? cluster::NodeId() : cluster::NodeId(static_cast<std::size_t>(pod.node));
+    added.ip = pod.ip;
+    added.name = c.strings.intern(pod.name);
+    added.phase = pod.phase;
+  }
+};
+
+}  // namespace podwire::test
