@@ -31,8 +31,9 @@ function(podwire_folder path)
 endfunction()
 
 # podwire_tests(DIRECTORY): one test program per folder of DIRECTORY (unit/<name> tests podwire_<name>), found by ctest.
-# A folder's links.txt names further libraries, one a line.
+# A folder's links.txt names further libraries, one a line. The target tests_<kind> builds all of them.
 function(podwire_tests kind)
+  add_custom_target(tests_${kind})
   file(GLOB folders CONFIGURE_DEPENDS LIST_DIRECTORIES true "${CMAKE_CURRENT_SOURCE_DIR}/${kind}/*")
   foreach(folder IN LISTS folders)
     file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cpp")
@@ -42,6 +43,7 @@ function(podwire_tests kind)
     get_filename_component(name "${folder}" NAME)
     set(target "${kind}_${name}")
     add_executable(${target} ${sources})
+    add_dependencies(tests_${kind} ${target})
     target_link_libraries(${target} PRIVATE GTest::gtest GTest::gtest_main)
     if(TARGET podwire_${name})
       target_link_libraries(${target} PRIVATE podwire_${name})

@@ -91,6 +91,7 @@ struct PodTemplate {
   std::string service_account;
   std::string hostname;
   std::string subdomain;
+  bool is_named_host = false;  // each pod's hostname is its own name (StatefulSets); `hostname` is then empty
   Span span;
 };
 
@@ -109,15 +110,15 @@ std::string_view to_string(WorkloadKind kind);
 
 /// An owner at the top of its chain, or a bare pod.
 struct Workload {
-  NamespaceId name_space;
+  NamespaceId name_space = {};
   WorkloadKind kind = WorkloadKind::pod;
-  std::string name;
-  TemplateId pod_template;
+  std::string name = {};
+  TemplateId pod_template = {};
   std::uint32_t replicas = 0;
-  std::vector<PodId> pods;  // ascending
-  bool is_live = false;     // its pods were in the dump; the owner object itself may be missing
-  bool is_added = false;    // podwire added it (CoreDNS)
-  Span span;
+  std::vector<PodId> pods = {};  // ascending
+  bool is_live = false;          // its pods were in the dump; the owner object itself may be missing
+  bool is_added = false;         // podwire added it (CoreDNS)
+  Span span = {};
 };
 
 enum class PodPhase : std::uint8_t { pending, running, succeeded, failed, unknown };
@@ -158,7 +159,8 @@ struct Backend {
   IpAddress ip;
   Port port;
   bool is_ready = true;
-  std::string hostname;  // for <hostname>.<service> names; "" when it has none
+  bool is_terminating = false;  // never ready; serves while its pod is ready, when nothing else is left (KEP-1669)
+  std::string hostname;         // for <hostname>.<service> names; "" when it has none
 };
 
 struct ServicePort {
@@ -178,7 +180,8 @@ struct Service {
   bool is_headless = false;
   IpAddress cluster_ip;  // unspecified for headless and ExternalName
   std::vector<ServicePort> ports;
-  std::optional<LabelSelector> selector;  // none: endpoints come from Endpoints or EndpointSlices
+  std::vector<Backend> portless_backends;  // of a headless Service without ports: addresses for DNS alone
+  std::optional<LabelSelector> selector;   // none: endpoints come from Endpoints or EndpointSlices
   std::string external_name;
   bool publishes_not_ready = false;
   bool has_client_ip_affinity = false;
@@ -220,6 +223,8 @@ struct ClusterOptions {
   std::uint32_t dns_replicas = 2;
   std::vector<ExtraListener> listens;
   std::vector<std::string> ignored_kinds;  // accepted by --ignore-kind
+  /// Per-pod label keys that policies outside the store select by; see selected_pod_keys.
+  std::vector<std::string> selected_keys;
   std::uint32_t max_pods = 1'000'000;
   std::uint32_t max_nodes = 50'000;
 };
@@ -281,10 +286,15 @@ class Cluster {
   std::vector<std::vector<Listener>> listeners;  // by shape, sorted
 
  private:
-  friend class ClusterBuilder;
-  boost::unordered_flat_map<IpAddress, PodId> pods_by_ip_;
-  boost::unordered_flat_map<IpAddress, NodeId> nodes_by_ip_;
-  boost::unordered_flat_map<IpAddress, ServiceId> services_by_ip_;
+  friend struct ClusterIndex;
+
+  template <class Value>
+  using ByAddress = boost::unordered_flat_map<IpAddress, Value, std::hash<IpAddress>>;
+  ByAddress<PodId> pods_by_ip_;
+  ByAddress<NodeId> nodes_by_ip_;
+  ByAddress<ServiceId> services_by_ip_;
+  boost::unordered_flat_map<std::string, NodeId> nodes_by_name_;
+  boost::unordered_flat_map<std::uint64_t, PodId> pods_by_name_;  // (namespace, name) of those with a name of their own
 };
 
 /// Builds the cluster from the layers' objects. Policies are left in the store for models/policy.
@@ -292,13 +302,18 @@ class Cluster {
 /// no-node-fits, address-space-exhausted, duplicate-pod-ip, unknown-listener-target.
 Result<Cluster> build_cluster(const ObjectStore& store, const ClusterOptions& options);
 
+/// Labels that controllers give each pod of its own (statefulset.kubernetes.io/pod-name …) split shapes only where a
+/// selector can see them. This lists those that Services and policies of `store` mention; build_cluster looks through
+/// its own store, a caller with policies elsewhere adds theirs to ClusterOptions::selected_keys. Sorted.
+std::vector<std::string> selected_pod_keys(const ObjectStore& store);
+
 /// What a name given by a user stands for.
 struct NamedTarget {
   enum class Kind : std::uint8_t { workload, pod, service, address } kind = Kind::workload;
-  WorkloadId workload;
-  PodId pod;
-  ServiceId service;
-  IpAddress address;  // outside the cluster, or a pod's
+  WorkloadId workload = {};
+  PodId pod = {};
+  ServiceId service = {};
+  IpAddress address = {};  // outside the cluster, or a pod's
 };
 
 /// Resolves `namespace/kind/name` (kubectl's kinds, plurals and short names), `namespace/name` where it is unambiguous,

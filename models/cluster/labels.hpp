@@ -23,6 +23,11 @@ using LabelSetId = Id<struct LabelSetTag>;
 /// Interned strings; ids are dense, in order of first use. Views stay valid while the pool lives.
 class StringPool {
  public:
+  StringPool() = default;
+  StringPool(StringPool&&) = default;
+  StringPool& operator=(StringPool&&) = default;
+  StringPool(const StringPool& other);  // O(size): the index points into the strings
+  StringPool& operator=(const StringPool& other);
   StringId intern(std::string_view text);
   /// The id of a string that was interned, else none: such a string can match nothing in this cluster.
   StringId find(std::string_view text) const;
@@ -64,10 +69,10 @@ enum class SelectorOperator : std::uint8_t { in, not_in, exists, does_not_exist 
 
 /// One requirement of a selector, in the words of the manifest. matchLabels entries are `in` with one value.
 struct Requirement {
-  std::string key;
+  std::string key = {};
   SelectorOperator op = SelectorOperator::in;
-  std::vector<std::string> values;  // sorted, unique; empty for exists and does_not_exist
-  Span span;                        // where it is written
+  std::vector<std::string> values = {};  // sorted, unique; empty for exists and does_not_exist
+  Span span = {};                        // where it is written
   auto operator<=>(const Requirement&) const = default;
 };
 

@@ -1,9 +1,9 @@
 // Kubernetes objects as they were written: layers of files flattened to single objects, later layers replacing earlier
-// ones. What each object means is read elsewhere (cluster: resolve.hpp; policies: models/policy).
+// ones. What each object means is read elsewhere (pods, nodes, Services: build.hpp; policies: models/policy).
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +23,7 @@ struct Object {
   config::Node node;
   Span span;  // of metadata.name
   std::uint32_t layer = 0;
+  bool replaces_earlier = false;  // an earlier layer defined it too
 
   std::string_view group() const;  // "apps", "" for core
   /// `namespace/kind/name` with kubectl's lower-case kind, `kind/name` for cluster-scoped ones.
@@ -59,7 +60,7 @@ class ObjectStore {
  private:
   std::vector<Object> objects_;
   std::vector<config::Document> documents_;
-  std::map<std::string, std::size_t> index_;  // group/kind/namespace/name → position
+  boost::unordered_flat_map<std::string, std::size_t> index_;  // group/kind/namespace/name → position
   std::size_t layer_count_ = 0;
 };
 

@@ -17,7 +17,13 @@
 namespace podwire::cni {
 
 /// The named steps of a node CPU visit and of the wire, in the order a packet meets them (traces and `models` use these
-/// names).
+/// names). Who pays what, so that the profiles' sums mean what their sources measured:
+///   leaving a node   node-cpu + conntrack + egress-policy (if the sender is a pod)
+///                    + service-nat (if this flow is translated on this node, in both directions)
+///                    + encapsulate (another node, and the profile encapsulates) + nic-tx (another node)
+///   arriving         node-cpu + conntrack + decapsulate (encapsulated) + ingress-policy (if the receiver is a pod)
+///                    + deliver
+/// nic-tx covers both network cards; wire and switches (switch-hop) come from the underlay, not from a profile.
 enum class Step : std::uint8_t {
   egress_policy,
   service_nat,
@@ -43,8 +49,9 @@ enum class Encapsulation : std::uint8_t { none, vxlan, geneve, ipip, wireguard }
 enum class DenyAction : std::uint8_t { drop, reject };
 enum class EstablishedFlows : std::uint8_t { survive, cut };
 
-/// How sure a number is: read in a named source, derived from such numbers, or a guess.
-enum class Certainty : std::uint8_t { published, derived, guess };
+/// How sure a number is, best first: measured on the user's own cluster, read in a named source, derived from such
+/// numbers, or a guess.
+enum class Certainty : std::uint8_t { calibrated, published, derived, guess };
 std::string_view to_string(Certainty certainty);
 
 /// One parameter as `podwire models` lists it.
@@ -74,12 +81,19 @@ struct ConntrackTimes {
       tcp_close;
   Duration udp_unreplied, udp_stream;
   std::uint64_t max_entries = 131'072;
+  std::uint64_t max_entries_per_core = 0;  // kube-proxy: 32768 a core, where that is more than max_entries
+
+  /// Entries that the table of a node with this many cores holds.
+  std::uint64_t entries_for(std::uint32_t cores) const {
+    const std::uint64_t by_cores = max_entries_per_core * cores;
+    return by_cores > max_entries ? by_cores : max_entries;
+  }
 };
 
 struct Profile {
   std::string name;    // "calico-vxlan"
   std::string title;   // one line for people
-  std::string timing;  // "calibrated", "published" or "guess": the worst of its numbers
+  std::string timing;  // "calibrated", "published" (or derived from such) or "guess": the worst of its step times
   PolicySemantics policy;
   Encapsulation encapsulation = Encapsulation::none;
   Bytes encapsulation_overhead;                       // on the wire, outer headers
@@ -87,9 +101,9 @@ struct Profile {
   std::array<StepTime, kStepCount> steps = {};        // for a packet of a known flow
   std::array<StepTime, kStepCount> first_steps = {};  // added for a flow's first packet
   Duration service_nat_per_rule;  // iptables: × position of the Service among the rules, first packet only
-  Duration policy_per_rule;       // first packet only
+  Duration policy_per_rule;  // × rules that apply to the pod on this side; first packet only, each side for itself
   ConntrackTimes conntrack;
-  std::vector<Parameter> parameters;  // every number above, in file order
+  std::vector<Parameter> parameters;  // every value that a file or an override gave, in the order of the members above
 
   const StepTime& step(Step s) const { return steps[static_cast<std::size_t>(s)]; }
   const StepTime& first_step(Step s) const { return first_steps[static_cast<std::size_t>(s)]; }
@@ -101,10 +115,14 @@ std::vector<std::string> builtin_profiles();
 /// A compiled-in profile. Errors: unknown-profile (with the nearest name).
 Result<Profile> load_builtin(std::string_view name);
 
-/// A profile with members of `overrides` (same shape as a profile file) laid over it; absent or null: none.
+/// A profile with members of `overrides` (same shape as a profile file) laid over it; absent or null: none. An override
+/// may be a bare value, which counts as a guess, or {value, certainty, source} as in a file. `span` is where the name
+/// stands. Errors: unknown-profile, unknown-key and what reading values reports.
 Result<Profile> load_profile(std::string_view name, config::Node overrides, Span span);
 
-/// Reads one profile file; every number needs `source` and `certainty`.
+/// Reads one profile file; every value needs `source` and `certainty`. `extends` names a compiled-in profile that the
+/// file's values are laid over; without it everything but `costs` and `firstPacket` is required. Errors: missing-key,
+/// unknown-key, unknown-profile, what reading values reports.
 Result<Profile> read_profile(config::Node root);
 
 }  // namespace podwire::cni

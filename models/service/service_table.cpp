@@ -201,8 +201,9 @@ Translation ServiceTable::translate(const Client& client, IpAddress ip, IpProtoc
   return result;
 }
 
-Duration first_packet_cost(const cni::Profile& profile, std::uint32_t rules_walked) {
-  return profile.first_step(cni::Step::service_nat).cost + profile.service_nat_per_rule * rules_walked;
+Duration first_packet_cost(const cni::Profile& profile, const Translation& translation) {
+  const Duration walk = profile.service_nat_per_rule * translation.rules_walked;
+  return translation.service_port.is_valid() ? profile.first_step(cni::Step::service_nat).cost + walk : walk;
 }
 
 std::vector<cluster::Assumption> notes(const Cluster& cluster) {

@@ -116,8 +116,9 @@ class ServiceTable {
   std::uint32_t rule_count_ = 0;
 };
 
-/// CPU time that the Service rules take from a connection's first packet: base + per rule × rules walked.
-Duration first_packet_cost(const cni::Profile& profile, std::uint32_t rules_walked);
+/// CPU time that the Service rules take from a connection's first packet: per rule × rules walked, and the base where a
+/// Service port was addressed (a packet that matches no rule only pays for the walk).
+Duration first_packet_cost(const cni::Profile& profile, const Translation& translation);
 
 /// What Services of this cluster ask for that is not played (session affinity), to be shown at the head of results.
 std::vector<cluster::Assumption> notes(const cluster::Cluster& cluster);

@@ -44,7 +44,9 @@ bool changes_display(std::uint32_t c) {
          (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe007f);
 }
 
-std::string hex_byte(std::uint32_t value) { return fmt::format("\\x{:02x}", value); }
+std::string hex_byte(std::uint32_t value) {
+  return fmt::format("\\x{:02x}", value);
+}
 
 // Optimal string alignment: insertion, deletion, substitution and swap of neighbours each count one.
 std::size_t edit_distance(std::string_view a, std::string_view b) {

@@ -13,8 +13,12 @@ namespace {
 
 using namespace std::string_view_literals;
 
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
-Cidr cidr(std::string_view text) { return Cidr::parse(text).value(); }
+IpAddress ip(std::string_view text) {
+  return IpAddress::parse(text).value();
+}
+Cidr cidr(std::string_view text) {
+  return Cidr::parse(text).value();
+}
 
 TEST(IpAddress, DottedQuadIsReadInNetworkOrder) {
   EXPECT_EQ(ip("10.1.2.3"), IpAddress::v4(10, 1, 2, 3));

@@ -60,7 +60,9 @@ TEST(Time, PointsAndSpansCombine) {
   EXPECT_GT(moving, start);
 }
 
-TEST(Time, NeverIsAfterEveryEvent) { EXPECT_EQ(Time::never().ps(), std::numeric_limits<std::int64_t>::max()); }
+TEST(Time, NeverIsAfterEveryEvent) {
+  EXPECT_EQ(Time::never().ps(), std::numeric_limits<std::int64_t>::max());
+}
 
 TEST(Bytes, LiteralsAreBinaryMultiples) {
   EXPECT_EQ((4_KiB).count(), 4'096);
@@ -84,7 +86,9 @@ TEST(SerializationDelay, RoundsUpToAPicosecond) {
   EXPECT_EQ(serialization_delay(1_B, BitRate::from_bps(1'000'000'000'000)), 8_ps);
 }
 
-TEST(SerializationDelay, NothingTakesNoTime) { EXPECT_EQ(serialization_delay(0_B, 1_Gbps), Duration::zero()); }
+TEST(SerializationDelay, NothingTakesNoTime) {
+  EXPECT_EQ(serialization_delay(0_B, 1_Gbps), Duration::zero());
+}
 
 TEST(SerializationDelay, LargeTransfersDoNotOverflow) {
   // 1 TiB at 1 Gbit/s: 2^43 bit / 10^9 bit/s = 8,796.093022208 s. In 64 bits, 2^43 · 10^12 would overflow.

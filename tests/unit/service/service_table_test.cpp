@@ -246,8 +246,13 @@ TEST_F(ServiceTableTest, FirstPacketCostGrowsWithTheRulesPosition) {
   profile.first_steps[static_cast<std::size_t>(cni::Step::service_nat)].cost = Duration::from_ns(12'400);
   profile.service_nat_per_rule = Duration::from_ps(20'800);
   // kubernetes-networking 2.3: 12.4 us + 20.8 ns x 10,000 = 220.4 us.
-  EXPECT_EQ(first_packet_cost(profile, 10'000), Duration::from_ns(220'400));
-  EXPECT_EQ(first_packet_cost(profile, 0), Duration::from_ns(12'400));
+  Translation translation;
+  translation.rules_walked = 10'000;
+  translation.service_port = ServicePortId(9'999u);
+  EXPECT_EQ(first_packet_cost(profile, translation), Duration::from_ns(220'400));
+  // A connection to a pod's own address walks the chain (208 us) and matches nothing.
+  translation.service_port = ServicePortId::none();
+  EXPECT_EQ(first_packet_cost(profile, translation), Duration::from_ns(208'000));
 }
 
 TEST_F(ServiceTableTest, SessionAffinityIsSaidToBeLeftOut) {

@@ -1,0 +1,95 @@
+// Objects that podwire does not build from: those that can change a verdict make it unknown, the rest is counted.
+//
+// Pods in Istio's ambient mesh belong to the first: their traffic is tunnelled (HBONE, port 15008), so that a policy on
+// the application's port no longer sees it. Source: istio.io, ambient and Kubernetes NetworkPolicy.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "models/cluster/build.hpp"
+#include "models/cluster/kinds.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::cluster {
+namespace {
+
+constexpr std::string_view kMeshLabel = "istio.io/dataplane-mode";
+constexpr std::string_view kMeshRoot = "istio-system";  // Istio's default root namespace
+constexpr std::string_view kAmbient = "AmbientMesh";    // the kind by which it is named and ignored
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+  });
+}
+
+void add(BuildState& state, UnmodelledObject object) {
+  const bool is_ignored = std::ranges::any_of(state.options.ignored_kinds, [&](const std::string& kind) {
+    return equals_ignoring_case(kind, object.kind) ||
+           equals_ignoring_case(kind, std::string_view(object.kind).substr(0, object.kind.find('.')));
+  });
+  (is_ignored ? state.cluster.ignored : state.cluster.unmodelled).push_back(std::move(object));
+}
+
+// "NetworkPolicy.projectcalico.org" where Kubernetes has a kind of that name too.
+std::string shown_kind(const Object& object) {
+  const bool is_ambiguous = object.kind == "NetworkPolicy" || object.kind == "ClusterNetworkPolicy";
+  return is_ambiguous && object.group() != "policy.networking.k8s.io"
+             ? fmt::format("{}.{}", object.kind, object.group())
+             : object.kind;
+}
+
+void note_ambient(BuildState& state) {
+  const Cluster& cluster = state.cluster;
+  const StringId key = cluster.strings.find(kMeshLabel);
+  if (!key.is_valid()) {
+    return;
+  }
+  const auto is_ambient = [&](LabelSetId labels) {
+    const StringId value = cluster.label_sets.value(labels, key);
+    return value.is_valid() && cluster.strings[value] == "ambient";
+  };
+  for (std::size_t i = 0; i < cluster.namespaces.size(); ++i) {
+    if (is_ambient(cluster.namespaces[i].labels)) {
+      add(state, {.kind = std::string(kAmbient),
+                  .full_name = fmt::format("namespace/{} ({}=ambient)", cluster.namespaces[i].name, kMeshLabel),
+                  .name_space = NamespaceId(i),
+                  .span = cluster.namespaces[i].span});
+    }
+  }
+  for (std::size_t i = 0; i < cluster.workloads.size(); ++i) {
+    const Workload& workload = cluster.workloads[i];
+    if (!is_ambient(cluster.namespaces[workload.name_space.index()].labels) && workload.pod_template.is_valid() &&
+        is_ambient(cluster.templates[workload.pod_template.index()].labels)) {
+      add(state, {.kind = std::string(kAmbient),
+                  .full_name = fmt::format("{} ({}=ambient)", cluster.workload_name(WorkloadId(i)), kMeshLabel),
+                  .name_space = workload.name_space,
+                  .span = workload.span});
+    }
+  }
+}
+
+}  // namespace
+
+void note_other_kinds(BuildState& state) {
+  std::map<std::string, std::uint32_t> skipped;
+  for (const Object& object : state.store.objects()) {
+    const KindInfo* info = find_kind(object.group(), object.kind);
+    const KindRole role = info != nullptr ? info->role : KindRole::known;
+    if (role == KindRole::known || role == KindRole::not_an_object) {
+      ++skipped[object.kind];
+    } else if (role == KindRole::unmodelled || role == KindRole::mesh_wide) {
+      const bool reaches_all = !info->is_namespaced || (role == KindRole::mesh_wide && object.name_space == kMeshRoot);
+      add(state, {.kind = shown_kind(object),
+                  .full_name = object.full_name(),
+                  .name_space = reaches_all ? NamespaceId::none() : state.find_namespace(object.name_space),
+                  .span = object.span});
+    }
+  }
+  note_ambient(state);
+  state.cluster.skipped_kinds.assign(skipped.begin(), skipped.end());
+}
+
+}  // namespace podwire::cluster

@@ -1,0 +1,318 @@
+// Reading profile files and laying overrides over them. A value is {value, certainty, source}; in an override it may be
+// bare. All problems of a file are reported at once; what reading one value reports is sim/config's.
+#include "models/cni/profile.hpp"
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <type_traits>
+
+#include "models/cni/builtin.hpp"
+#include "models/cni/schema.hpp"
+#include "sim/base/check.hpp"
+#include "sim/base/text.hpp"
+#include "sim/config/reader.hpp"
+
+namespace podwire::cni {
+
+namespace {
+
+constexpr std::string_view kOverrideSource = "the scenario's override";
+constexpr int kMostExtends = 8;  // profiles that extend each other in a circle end here
+
+enum class Strictness : std::uint8_t { file, overrides };
+
+/// Reads what one file or override says into a profile.
+class ProfileReader {
+ public:
+  ProfileReader(Profile& profile, Strictness strictness, std::string object, Diagnostics& diagnostics)
+      : profile_(profile), strictness_(strictness), object_(std::move(object)), diagnostics_(diagnostics) {}
+
+  void read(config::Node root) {
+    add_section("", root);
+    if (strictness_ == Strictness::file) {
+      sections_.at("").ignore({"name", "title", "extends"});
+    }
+    std::vector<Field> fields = fields_of(profile_);
+    for (Field& field : fields) {
+      read_field(field);
+    }
+    for (auto& [path, section] : sections_) {
+      section.finish();
+    }
+    sort_parameters(fields);
+  }
+
+ private:
+  void add_section(const std::string& path, config::Node node) {
+    sections_.emplace(path, config::ObjectReader(node, object_, diagnostics_));
+  }
+
+  /// The reader of the mapping at `path`, which its parents then know as a key.
+  config::ObjectReader& section(const std::string& path) {
+    const auto found = sections_.find(path);
+    if (found != sections_.end()) {
+      return found->second;
+    }
+    const std::size_t dot = path.rfind('.');
+    const std::string parent = dot == std::string::npos ? "" : path.substr(0, dot);
+    const std::string key = dot == std::string::npos ? path : path.substr(dot + 1);
+    const config::Node node = section(parent).get(key);
+    add_section(path, node);
+    return sections_.at(path);
+  }
+
+  void read_field(Field& field) {
+    const std::size_t dot = field.path.rfind('.');
+    const std::string parent = dot == std::string::npos ? "" : field.path.substr(0, dot);
+    const std::string key = dot == std::string::npos ? field.path : field.path.substr(dot + 1);
+    const config::Node node = section(parent).get(key);
+    if (!node.is_present() || node.is_null()) {
+      return;
+    }
+    Parameter parameter;
+    parameter.path = field.path;
+    parameter.unit = field.unit;
+    parameter.description = field.description;
+    bool is_read = false;
+    if (strictness_ == Strictness::overrides && node.is_scalar()) {
+      is_read = read_value(field, node);
+      parameter.source = kOverrideSource;
+    } else {
+      config::ObjectReader entry(node, object_, diagnostics_);
+      is_read = read_value(field, entry.require("value"));
+      const config::Node source = entry.require("source");
+      if (source.is_present()) {
+        parameter.source = config::as_string(source, object_, diagnostics_).value_or("-");
+        if (parameter.source.empty()) {
+          entry.error("empty-source", "the source of \"" + field.path + "\" is empty", source);
+        }
+      }
+      if (entry.require("certainty").is_present()) {
+        parameter.certainty = static_cast<Certainty>(
+            entry.choice("certainty", {"calibrated", "published", "derived", "guess"}).value_or(3));
+      }
+      entry.finish();
+    }
+    if (is_read) {
+      parameter.value = listed_value(field);
+      keep(std::move(parameter));
+    }
+  }
+
+  bool read_value(Field& field, config::Node node) {
+    if (!node.is_present()) {
+      return false;  // require() has reported it
+    }
+    return std::visit([&](auto* member) { return read_member(member, field, node); }, field.member);
+  }
+
+  template <class T>
+  bool read_member(T* member, const Field& field, config::Node node) {
+    std::optional<T> value;
+    if constexpr (std::is_same_v<T, Duration>) {
+      value = config::as_duration(node, object_, diagnostics_);
+    } else if constexpr (std::is_same_v<T, Bytes>) {
+      value = config::as_bytes(node, object_, diagnostics_);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      value = config::as_bool(node, object_, diagnostics_);
+    } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+      const auto number = config::as_integer(node, 0, std::int64_t{1} << 40, object_, diagnostics_);
+      if (number) {
+        value = static_cast<std::uint64_t>(*number);
+      }
+    } else {
+      value = read_word<T>(choices(field.member), node);
+    }
+    if (value) {
+      *member = *value;
+    }
+    return value.has_value();
+  }
+
+  template <class T>
+  std::optional<T> read_word(std::span<const std::string_view> words, config::Node node) {
+    const auto text = config::as_string(node, object_, diagnostics_);
+    if (!text) {
+      return std::nullopt;
+    }
+    const auto found = std::find(words.begin(), words.end(), *text);
+    if (found != words.end()) {
+      return static_cast<T>(found - words.begin());
+    }
+    Diagnostic problem;
+    problem.code = "bad-value";
+    problem.message = "\"" + printable(*text) + "\" is none of";
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      problem.message += (i == 0 ? " \"" : ", \"") + std::string(words[i]) + "\"";
+    }
+    problem.span = node.span();
+    problem.object = object_;
+    problem.field = node.path();
+    diagnostics_.add(std::move(problem));
+    return std::nullopt;
+  }
+
+  void keep(Parameter parameter) {
+    for (Parameter& known : profile_.parameters) {
+      if (known.path == parameter.path) {
+        known = std::move(parameter);
+        return;
+      }
+    }
+    profile_.parameters.push_back(std::move(parameter));
+  }
+
+  void sort_parameters(const std::vector<Field>& fields) {
+    const auto position = [&](const Parameter& parameter) {
+      return std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.path == parameter.path; });
+    };
+    std::stable_sort(profile_.parameters.begin(), profile_.parameters.end(),
+                     [&](const Parameter& a, const Parameter& b) { return position(a) < position(b); });
+  }
+
+  Profile& profile_;
+  Strictness strictness_;
+  std::string object_;
+  Diagnostics& diagnostics_;
+  std::map<std::string, config::ObjectReader> sections_;  // by path; finished in the order of their paths
+};
+
+/// Certainties of step times, at their worst, in the word that heads results.
+std::string timing_of(Profile& profile) {
+  Certainty worst = Certainty::calibrated;
+  for (const Field& field : fields_of(profile)) {
+    for (const Parameter& parameter : profile.parameters) {
+      if (field.is_step_time && parameter.path == field.path) {
+        worst = std::max(worst, parameter.certainty);
+      }
+    }
+  }
+  return std::string(to_string(worst == Certainty::derived ? Certainty::published : worst));
+}
+
+void report_unknown_profile(std::string_view name, Span span, Diagnostics& diagnostics) {
+  std::vector<std::string_view> names;
+  std::string all;
+  for (const BuiltinText& builtin : builtin_texts()) {
+    names.push_back(builtin.name);
+    all += (all.empty() ? "" : ", ") + std::string(builtin.name);
+  }
+  const std::string nearest = nearest_word(name, names);
+  const std::string help = nearest.empty() ? "there are " + all : "did you mean \"" + nearest + "\"?";
+  diagnostics.error("unknown-profile", "there is no CNI profile \"" + printable(name) + "\"", span, help);
+}
+
+void report_missing(Profile& profile, config::Node root, const std::string& object, Diagnostics& diagnostics) {
+  for (const Field& field : fields_of(profile)) {
+    const bool is_known = std::any_of(profile.parameters.begin(), profile.parameters.end(),
+                                      [&](const Parameter& parameter) { return parameter.path == field.path; });
+    if (field.is_required && !is_known) {
+      Diagnostic problem;
+      problem.code = "missing-key";
+      problem.message = "missing \"" + field.path + "\" in " + object;
+      problem.span = root.span();
+      problem.object = object;
+      problem.field = field.path;
+      problem.help = field.description;
+      diagnostics.add(std::move(problem));
+    }
+  }
+}
+
+std::optional<Profile> builtin_profile(std::string_view name, Span span, int depth, Diagnostics& diagnostics);
+
+std::optional<Profile> read_file(config::Node root, int depth, Diagnostics& diagnostics) {
+  const std::size_t errors_before = diagnostics.error_count();
+  std::string object = "CNI profile";
+  config::ObjectReader head(root, object, diagnostics);
+  const auto name = head.string("name");
+  object += name ? " \"" + *name + "\"" : "";
+  Profile profile;
+  if (const auto base = head.string("extends")) {
+    std::optional<Profile> extended = builtin_profile(*base, head.get("extends").span(), depth, diagnostics);
+    if (!extended) {
+      return std::nullopt;
+    }
+    profile = *std::move(extended);
+  }
+  if (!head.require("name").is_present() || !head.require("title").is_present()) {
+    return std::nullopt;
+  }
+  profile.name = name.value_or("");
+  profile.title = head.string("title").value_or("");
+  ProfileReader(profile, Strictness::file, object, diagnostics).read(root);
+  if (diagnostics.error_count() == errors_before) {
+    report_missing(profile, root, object, diagnostics);
+  }
+  if (diagnostics.error_count() > errors_before) {
+    return std::nullopt;
+  }
+  profile.timing = timing_of(profile);
+  return profile;
+}
+
+std::optional<Profile> builtin_profile(std::string_view name, Span span, int depth, Diagnostics& diagnostics) {
+  const auto texts = builtin_texts();
+  const auto found = std::find_if(texts.begin(), texts.end(), [&](const BuiltinText& t) { return t.name == name; });
+  if (found == texts.end()) {
+    report_unknown_profile(name, span, diagnostics);
+    return std::nullopt;
+  }
+  PODWIRE_CHECK(depth < kMostExtends, "cni", "compiled-in profiles do not extend each other in a circle");
+  // Problems of a compiled-in file are ours: they are told apart from the user's, whose sources these spans are not in.
+  SourceMap sources;
+  auto document = config::parse_text(sources, std::string(name) + ".yaml", std::string(found->yaml));
+  PODWIRE_CHECK(document.has_value() && document->roots().size() == 1, "cni", "a compiled-in profile parses");
+  Diagnostics problems;
+  std::optional<Profile> profile = read_file(document->roots().front(), depth + 1, problems);
+  PODWIRE_CHECK(profile.has_value(), "cni",
+                std::string(name) + ".yaml is sound: " +
+                    (problems.all().empty()
+                         ? ""
+                         : problems.all().front().message + " at " + sources.place(problems.all().front().span)));
+  PODWIRE_CHECK(profile->name == name, "cni", "a compiled-in profile has its file's name");
+  return profile;
+}
+
+}  // namespace
+
+std::vector<std::string> builtin_profiles() {
+  std::vector<std::string> names;
+  for (const BuiltinText& builtin : builtin_texts()) {
+    names.emplace_back(builtin.name);
+  }
+  return names;
+}
+
+Result<Profile> load_builtin(std::string_view name) {
+  return load_profile(name, config::Node(), Span());
+}
+
+Result<Profile> load_profile(std::string_view name, config::Node overrides, Span span) {
+  Diagnostics diagnostics;
+  std::optional<Profile> profile = builtin_profile(name, span, 0, diagnostics);
+  if (!profile) {
+    return Result<Profile>(std::move(diagnostics));
+  }
+  if (overrides.is_present() && !overrides.is_null()) {
+    ProfileReader(*profile, Strictness::overrides, "overrides of CNI profile \"" + profile->name + "\"", diagnostics)
+        .read(overrides);
+    if (diagnostics.has_errors()) {
+      return Result<Profile>(std::move(diagnostics));
+    }
+    profile->timing = timing_of(*profile);
+  }
+  return Result<Profile>(*std::move(profile), std::move(diagnostics));
+}
+
+Result<Profile> read_profile(config::Node root) {
+  Diagnostics diagnostics;
+  std::optional<Profile> profile = read_file(root, 0, diagnostics);
+  if (!profile) {
+    return Result<Profile>(std::move(diagnostics));
+  }
+  return Result<Profile>(*std::move(profile), std::move(diagnostics));
+}
+
+}  // namespace podwire::cni
