@@ -35,16 +35,17 @@ enum FlowFlag : std::uint16_t {
   kFlowResolved = 1 << 1,      // translation and destination are known
   kFlowTranslated = 1 << 2,    // a Service's address was rewritten
   kFlowEncapsulated = 1 << 3,  // its packets between nodes wear the overlay's header
-  kFlowSubject = 1 << 4,       // this end is a pod that policies may isolate
+  kFlowSubject = 1 << 4,       // this end is a pod that policies may isolate, and the other end is not itself
   kFlowJudged = 1 << 5,        // `verdict` holds for `verdict_version`
-  kFlowTracked = 1 << 6,       // this half carries its node's conntrack entry
+  kFlowTracked = 1 << 6,       // this half carries its machine's conntrack entry, when there is one
   kFlowLocal = 1 << 7,         // both ends on one machine
   kFlowTraced = 1 << 8,
   kFlowClosing = 1 << 9,     // its owner is gone; waits for packets that only it can identify
   kFlowConfirmed = 1 << 10,  // a packet of it was let through: later ones are known
-  kFlowFresh = 1 << 11,      // just made by an arriving packet; the transport has not seen it yet
-  kFlowUdp = 1 << 12,
-  kFlowSamePod = 1 << 13,
+  kFlowUdp = 1 << 11,
+  kFlowDone = 1 << 12,     // a responder's UDP half that its owner has closed: kept while the other end lives
+  kFlowReplied = 1 << 13,  // UDP: conntrack has seen both directions
+  kFlowAged = 1 << 14,     // UDP: its entry is older than one timeout
 };
 
 struct alignas(64) Flow {

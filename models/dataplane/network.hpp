@@ -16,8 +16,8 @@
 // address), link and node failures.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,21 +44,37 @@ struct NetworkOptions {
   std::uint64_t seed = 1;
   Bytes frame_overhead{38};  // on the wire beside the IP packet: Ethernet 14, FCS 4, preamble 8, gap 12
   Bytes underlay_mtu{1500};
-  bool uses_ecmp = true;  // false: every flow takes the first of equal paths
+  bool uses_ecmp = true;           // false: every flow takes the first of equal paths
+  bool tracks_connections = true;  // false: no conntrack tables (machines that filter and translate nothing)
+};
+
+/// What the network is made of; all of it outlives the network.
+struct NetworkParts {
+  const cluster::Cluster* cluster = nullptr;
+  const cni::Profile* profile = nullptr;
+  policy::PolicyEngine* engine = nullptr;  // null: nothing is filtered
+  control::ChangeLog* log = nullptr;       // an observer for each node; null: the initial state only
+  const topology::Underlay* underlay = nullptr;
 };
 
 /// What the dataplane knows when a packet reaches its socket.
 struct Delivery {
-  FlowHandle flow;  // the receiving half
-  bool is_new;      // the half was made by this packet: the transport decides who serves it
+  FlowHandle flow;      // the receiving half
+  bool is_new = false;  // the half was made by this packet: the transport decides who serves it
+};
+
+/// What the transport says to a delivered packet.
+enum class Reception : std::uint8_t {
+  taken,
+  no_listener,  // a UDP port that nobody listens on: counted as lost, and the sender gets an ICMP error
 };
 
 /// The transport, as the dataplane sees it. Called inside the current event; it may send and close.
 struct Receiver {
   void* model = nullptr;
   /// A packet reached its end. ICMP errors are packets too: their flow is the half whose packet they answer.
-  void (*deliver)(void* model, const Packet& packet, Delivery delivery) = nullptr;
-  /// A half that its owner had not closed is taken away: the conntrack entry of a responder's UDP half ran out.
+  Reception (*deliver)(void* model, const Packet& packet, Delivery delivery) = nullptr;
+  /// A responder's UDP half is taken away because its conntrack entry ran out.
   void (*expired)(void* model, FlowHandle flow) = nullptr;
 };
 
@@ -66,7 +82,7 @@ struct Receiver {
 struct Outgoing {
   PacketKind kind = PacketKind::udp;
   std::uint8_t flags = 0;   // TCP
-  std::uint32_t bytes = 0;  // of the IP packet
+  std::uint32_t bytes = 0;  // of the IP packet; with several segments, of all of them
   std::uint32_t segments = 1;
   std::uint32_t seq = 0;  // TCP; for UDP the tag's low half
   std::uint32_t ack = 0;  // TCP; for UDP the tag's high half
@@ -74,8 +90,14 @@ struct Outgoing {
 
 /// sent = delivered + dropped + in_flight. A packet counts once, end to end; ICMP errors are packets.
 struct PacketCounts {
-  std::uint64_t sent = 0, delivered = 0, dropped = 0, in_flight = 0;
-  std::uint64_t sent_bytes = 0, delivered_bytes = 0, dropped_bytes = 0, in_flight_bytes = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t in_flight = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t delivered_bytes = 0;
+  std::uint64_t dropped_bytes = 0;
+  std::uint64_t in_flight_bytes = 0;
   std::uint64_t hops = 0;  // link traversals
   bool is_conserved() const {
     return sent == delivered + dropped + in_flight && sent_bytes == delivered_bytes + dropped_bytes + in_flight_bytes;
@@ -85,7 +107,7 @@ struct PacketCounts {
 /// One step of a traced flow's packet.
 struct TraceRecord {
   Time start;     // of the step
-  Duration cost;  // of it, on the core or the line; waiting is the gap before `start`
+  Duration cost;  // on the core or the line; waiting is the gap before `start`
   Duration latency;
   FlowHandle flow;  // the sender's half
   std::uint16_t ordinal = 0;
@@ -105,7 +127,10 @@ class Network {
  public:
   /// `engine` brings cluster and profile; `log` has an observer for each node. All arguments outlive the network.
   Network(des::Simulator& simulator, policy::PolicyEngine& engine, control::ChangeLog& log,
-          const topology::Underlay& underlay, const NetworkOptions& options);
+          const topology::Underlay& underlay, const NetworkOptions& options)
+      : Network(simulator, {&engine.cluster(), &engine.profile(), &engine, &log, &underlay}, options) {}
+  /// The same from parts, of which engine and log may be missing.
+  Network(des::Simulator& simulator, const NetworkParts& parts, const NetworkOptions& options);
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
@@ -117,12 +142,18 @@ class Network {
 
   /// Opens the initiator's half. Nothing is resolved or judged before the first send.
   FlowHandle open(const FlowSpec& spec);
+  /// Precondition: `flow` is open, `packet.bytes` > 0. The packet is under way or lost when this returns; whoever hears
+  /// of it does so in a later event.
   void send(FlowHandle flow, const Outgoing& packet);
   /// The owner is done with this half. Its conntrack entry stays counted until its timeout.
   void close(FlowHandle flow);
-  bool is_open(FlowHandle flow) const;
+  bool is_open(FlowHandle handle) const {
+    return handle.is_valid() && handle.index() < flows_.size() &&
+           flows_[handle.index()].generation == handle.generation();
+  }
   const Flow& flow(FlowHandle handle) const { return flows_[handle.index()]; }
-  /// The largest IP packet this flow's path carries (the pod MTU at both ends).
+  /// The largest IP packet that both ends' interfaces carry. Known once the first packet was sent; before that it is
+  /// resolved for the purpose.
   std::uint32_t path_mtu(FlowHandle flow);
   IpAddress address_of(End end) const;
 
@@ -139,25 +170,141 @@ class Network {
   const Port& port(topology::PortId id) const { return ports_[id.index()]; }
   std::string place_name(Place place) const;
   std::size_t memory_bytes() const;
+  std::uint32_t live_flows() const { return flows_.live(); }
   const service::ServiceTable& services() const { return services_; }
   const cni::Profile& profile() const { return profile_; }
   const cluster::Cluster& cluster() const { return cluster_; }
 
  private:
+  struct Machine {
+    std::uint32_t first_core = 0;
+    std::uint16_t cores = 0;  // 0: takes no time (the gateway)
+    bool is_tracking = false;
+  };
+  /// Core time and delay of a visit.
+  struct Visit {
+    Duration cost;
+    Duration latency;
+    bool is_free() const { return cost == Duration::zero() && latency == Duration::zero(); }
+    Visit operator+(const Visit& other) const { return {cost + other.cost, latency + other.latency}; }
+  };
+  /// What a first packet met: it may pass, or is lost for `reason`.
+  struct Judgement {
+    bool passes = true;
+    bool is_rejected = false;  // lost, and its sender is told at once
+    DropReason reason = DropReason::no_route;
+    Place::Kind hook = Place::Kind::host;
+    policy::Verdict verdict;
+    Visit extra;  // what being the first packet costs beside a known one's visit
+  };
+  enum class Item : std::uint32_t { delivered = 1, dropped = 2 };  // of the fingerprint
+
+  // network.cpp
+  void build_machines();
+  void build_ports();
+  void release_flow(FlowHandle handle, Flow& flow);
+  FlowHandle make_flow();
+
+  // path.cpp: the hot loop
+  void launch(FlowHandle handle, Flow& flow, const Outgoing& packet, Visit visit, bool is_opening);
+  void enter_port(std::uint32_t packet);
+  void arrive(std::uint32_t packet);
+  void finish_arrival(std::uint32_t packet, const Flow& flow, Visit visit);
+  void deliver(std::uint32_t packet);
+  void refuse(std::uint32_t packet);
+  void prefetch_hop(std::uint32_t packet) const;
+  void prefetch_end(std::uint32_t packet) const;
+  Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core);
+  void lose(std::uint32_t packet, DropReason reason, Place place, const policy::Verdict& verdict = {});
+  void count_drop(DropReason reason, Place place, const policy::Verdict& verdict, const Flow* flow,
+                  const Packet& packet);
+  void unbind(FlowHandle source);
+  bool is_lost_on_line(const Packet& packet, std::uint32_t port) const;
+
+  // first_packet.cpp: what only the first packets of a flow meet
+  void send_first(FlowHandle handle, Flow& flow, const Outgoing& packet);
+  void arrive_at_no_flow(std::uint32_t packet);
+  void arrive_denied(std::uint32_t packet, const Judgement& judgement);
+  Judgement resolve(Flow& flow);
+  Judgement judge(FlowHandle handle, Flow& flow, policy::Direction direction, std::uint8_t flags);
+  Judgement admit(FlowHandle source, std::uint8_t flags, FlowHandle& made);
+  policy::Verdict ask(const Flow& flow, policy::Direction direction);
+  bool confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator);
+  void set_visits(Flow& flow, bool remote_is_subject);
+  Visit first_visit(const Flow& flow, policy::Direction direction);
+  std::uint32_t rules_of(cluster::PodId pod, policy::Direction direction);
+  End end_at(const Flow& flow);
+  bool is_subject(End end) const;
+  std::uint16_t machine_of(End end) const;
+  std::uint16_t path_hash(const Flow& flow) const;
+  void open_at_destination(std::uint32_t packet);
+  void lose_closed(std::uint32_t packet);
+  void answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::uint32_t bytes, std::uint16_t from, Time ready);
+  void touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator);
+  void expire(std::uint16_t machine);
+
+  /// Refreshes the entry that this machine has of a flow; false when there is none any more.
+  bool touch(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
+    const Time now = simulator_.now();
+    if (flow.tracking == ConntrackState::none || now - flow.last_seen >= timeouts_[flow.tracking]) [[unlikely]] {
+      return false;
+    }
+    flow.last_seen = now;
+    if (flow.tracking != ConntrackState::established || flags != kAck) {
+      touch_slowly(handle, flow, flags, from_initiator);
+    }
+    return true;
+  }
+
+  // report.cpp
+  void trace_visit(const Flow& flow, FlowHandle sender, std::uint16_t ordinal, bool is_out, Time start, Visit visit);
+
   des::Simulator& simulator_;
-  policy::PolicyEngine& engine_;
-  control::ChangeLog& log_;
-  const topology::Underlay& underlay_;
   const cluster::Cluster& cluster_;
   const cni::Profile& profile_;
+  policy::PolicyEngine* engine_;
+  control::ChangeLog* log_;
+  const topology::Underlay& underlay_;
   NetworkOptions options_;
   Receiver receiver_;
-  service::ServiceTable services_;
+
+  // hot
+  des::Kind hop_kind_;
+  des::Kind arrive_kind_;
+  des::Kind deliver_kind_;
+  des::EventSource sources_;  // one a port, then one a core, then one a machine
+  std::uint32_t core_sources_ = 0;
+  std::uint32_t machine_sources_ = 0;
+  std::uint32_t overhead_[2] = {0, 0};  // on the wire beside the IP packet, by is_encapsulated
   Pool<Packet, 14> packets_;
   Pool<Flow, 10> flows_;
   std::vector<Port> ports_;
+  std::vector<topology::HostRoute> routes_;
+  std::vector<Machine> machines_;
+  std::vector<des::FifoServer> cores_;
+  ConntrackTimeouts timeouts_;
+  std::vector<ConntrackTable> tables_;
+  std::vector<std::uint64_t> table_limits_;
+  bool cuts_established_ = false;
+  bool has_loss_ = false;
+  std::uint64_t sent_ = 0;
+  std::uint64_t sent_bytes_ = 0;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t delivered_bytes_ = 0;
+  std::uint64_t in_flight_ = 0;
+  std::uint64_t in_flight_bytes_ = 0;
+  std::uint64_t hops_ = 0;
+
+  // the rest
+  service::ServiceTable services_;
+  random::Stream backend_draws_;
+  random::Stream loss_draws_;
   DropTable drops_;
   std::vector<TraceRecord> trace_;
+  std::vector<IpAddress> externals_;
+  boost::unordered_flat_map<IpAddress, ExternalId, std::hash<IpAddress>> externals_by_ip_;
+  std::vector<std::vector<cluster::PodId>> host_network_pods_;  // by node
+  std::vector<std::uint32_t> rules_by_class_[2];                // by direction; kUnknownRules until asked
 };
 
 }  // namespace podwire::dataplane

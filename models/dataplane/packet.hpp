@@ -68,6 +68,9 @@ struct Packet {
   PacketKind kind() const { return static_cast<PacketKind>(size >> 24 & 7u); }
   bool is_encapsulated() const { return (size >> 27 & 1u) != 0; }
   bool is_traced() const { return (size >> 28 & 1u) != 0; }
+  /// It made the receiver's half: the transport has not seen that flow before.
+  bool is_opening() const { return (size >> 29 & 1u) != 0; }
+  void mark_opening() { size |= 1u << 29; }
   std::uint32_t segment_count() const { return segments & 0x0fffu; }
   std::uint8_t flags() const { return static_cast<std::uint8_t>(segments >> 12); }
   std::uint64_t tag() const { return static_cast<std::uint64_t>(ack) << 32 | seq; }

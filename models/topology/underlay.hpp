@@ -4,7 +4,7 @@
 // ("leaf") each; the last machine is the gateway, where everything outside the cluster is attached. Routes are compact:
 // a machine's leaf and the port down to it come from a table of 8 bytes a machine, a switch's way to another leaf is
 // either one of `count` consecutive ports by hash (ECMP, RFC 2992) or first + leaf. Ports are numbered so that this
-// holds, and the compiler checks it against shortest paths in the graph (Boost.Graph) when it builds.
+// holds, and samples are checked against shortest paths in the graph (Boost.Graph) when it is built.
 // Left out: failures (a port will get an outage log; routes are immutable), zones, several links between two switches.
 #pragma once
 
@@ -69,7 +69,7 @@ struct HostRoute {
 class Underlay {
  public:
   /// Builds graph and routes. Preconditions (checked): hosts, leaves, spines within their ranges.
-  /// O(switches × links) for the check of routes.
+  /// O(graph): the routes of a few leaves are checked, the tests check all.
   explicit Underlay(const UnderlayOptions& options);
   Underlay(Underlay&&) noexcept;
   Underlay& operator=(Underlay&&) noexcept;
@@ -103,6 +103,9 @@ class Underlay {
 
  private:
   struct Graph;  // Boost.Graph stays in underlay.cpp
+  void build_machines();
+  void build_fabric();
+  void build_graph();
   void check_routes() const;
 
   UnderlayOptions options_;

@@ -38,7 +38,6 @@ enum class EventKind : std::uint8_t {
   received,     // TCP: `bytes` is the total received in order so far; UDP: the datagram's payload, with `tag`
   peer_closed,  // the other end sent FIN; everything before it was delivered
   closed,       // both directions are closed and the socket is gone
-  sent,         // everything handed to send() so far has been acknowledged (only if SocketOptions asks for it)
 };
 
 struct Event {

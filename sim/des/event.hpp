@@ -67,7 +67,7 @@ class Event {
  private:
   // One subtraction with borrow compares both keys without a branch. Times are not negative.
   constexpr unsigned __int128 order_key() const {
-    return static_cast<unsigned __int128>(static_cast<std::uint64_t>(time_)) << 32 | (source_and_kind_ >> 6);
+    return static_cast<unsigned __int128>(static_cast<std::uint64_t>(time_)) << 64 | (source_and_kind_ >> 6);
   }
 
   std::uint32_t argument_ = 0;

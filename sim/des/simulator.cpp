@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace podwire::des {
 
 namespace {
 // Sweeping a small far tier gains nothing.
-[[maybe_unused]] constexpr std::uint64_t kLeastSweep = 512;
+constexpr std::uint64_t kLeastSweep = 512;
+// Far enough for a line to come from memory while this many handlers run, near enough to be there still.
+constexpr std::size_t kPrefetchAhead = 6;
 }  // namespace
 
 Simulator::Simulator(SimulatorOptions options)
@@ -69,18 +72,54 @@ void Simulator::stop() {
 }
 
 void Simulator::run_until(Time end) {
+  PODWIRE_CHECK(!is_running_, "des", "a handler does not call run_until");
+  is_running_ = true;
   stopped_ = false;
   limit_ = end;
-  Event event;
-  while (events_.pop_before(limit_, event)) {
-    now_ = event.time();
-    current_kind_ = event.kind();
-    ++event_count_;
-    call(current_kind_, event.argument());
+  try {
+    while (play(kPollEvents) && !stopped_) {
+      if (interrupt_ != nullptr && interrupt_->load(std::memory_order_relaxed)) {
+        stop();
+      }
+      if (progress_ && event_count_ >= progress_next_) {
+        progress_next_ = event_count_ + progress_every_;
+        progress_({now_, event_count_});
+      }
+    }
+  } catch (const BrokenContract& broken) {
+    is_running_ = false;
+    rethrow(broken);
+  } catch (...) {
+    is_running_ = false;
+    throw;
   }
+  is_running_ = false;
   if (!stopped_ && end != Time::never()) {
     now_ = std::max(now_, end);
   }
+}
+
+// Plays up to `budget` events; false when none is left before the limit.
+bool Simulator::play(std::uint32_t budget) {
+  Event event;
+  for (; budget > 0; --budget) {
+    if (!events_.pop_before(limit_, event)) {
+      return false;
+    }
+    now_ = event.time();
+    current_kind_ = event.kind();
+    ++event_count_;
+    if (has_prefetch_) {
+      if (const Event* soon = events_.upcoming(kPrefetchAhead); soon != nullptr) {
+        const Prefetch& prefetch = prefetches_[soon->kind().value()];
+        if (prefetch.call != nullptr) {
+          prefetch.call(prefetch.model, soon->argument());
+        }
+      }
+    }
+    call(current_kind_, event.argument());
+  }
+  return true;
 }
 
 void Simulator::on_timer(std::uint32_t index) {
@@ -101,7 +140,21 @@ void Simulator::on_timer(std::uint32_t index) {
   call(kind, argument);
 }
 
-void Simulator::sweep_dead_timers() {}
+// The dead in the far tier are at most the timers cancelled since the last sweep. Once those could be half of it, the
+// sweep's cost, the size of the tier, is paid by the cancellations.
+void Simulator::sweep_dead_timers() {
+  if (++cancelled_since_sweep_ < std::max<std::uint64_t>(kLeastSweep, events_.far_size() / 2)) {
+    return;
+  }
+  cancelled_since_sweep_ = 0;
+  events_.sweep_far([this](const Event& event) {
+    if (event.kind() != timer_kind_ || timers_[event.argument()].is_live) {
+      return false;
+    }
+    timers_.release(event.argument());
+    return true;
+  });
+}
 
 void Simulator::rethrow(const BrokenContract& broken) const {
   throw BrokenContract(fmt::format("{} [simulated time {} ps, event {}, kind {} {}, seed {}]", broken.what(), now_.ps(),

@@ -126,7 +126,7 @@ class Simulator {
 
   Kind add_handler(Handler handler);
   void add_prefetch(Kind kind, Prefetch prefetch);
-  void play(std::uint32_t budget);
+  bool play(std::uint32_t budget);
   void on_timer(std::uint32_t node);
   void sweep_dead_timers();
   [[noreturn]] void rethrow(const BrokenContract& broken) const;
@@ -143,6 +143,8 @@ class Simulator {
   Fingerprint fingerprint_;
   std::uint32_t kinds_ = 0;
   std::uint32_t sources_ = 0;
+  std::uint64_t cancelled_since_sweep_ = 0;
+  bool is_running_ = false;
   bool stopped_ = false;
   bool has_prefetch_ = false;
   const std::atomic<bool>* interrupt_ = nullptr;

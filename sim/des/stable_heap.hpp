@@ -27,6 +27,15 @@ class StableHeap {
     std::pop_heap(entries_.begin(), entries_.end(), Later{});
     entries_.pop_back();
   }
+  /// Moves all events, in order, to `out`; returns their end. The heap is empty after.
+  Event* drain_sorted(Event* out) {
+    std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return Later{}(b, a); });
+    for (const Entry& entry : entries_) {
+      *out++ = entry.event;
+    }
+    entries_.clear();
+    return out;
+  }
 
  private:
   struct Entry {

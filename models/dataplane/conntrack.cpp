@@ -1,0 +1,121 @@
+// Conntrack's queues and the table of TCP states.
+#include "models/dataplane/conntrack.hpp"
+
+namespace podwire::dataplane {
+
+namespace {
+
+using State = ConntrackState;
+
+constexpr bool is_later(const ConntrackTable::Entry& a, const ConntrackTable::Entry& b) {
+  return a.due > b.due;
+}
+
+}  // namespace
+
+ConntrackTimeouts::ConntrackTimeouts(const cni::ConntrackTimes& times) {
+  const auto set = [this](State state, Duration timeout) { by_state_[static_cast<std::size_t>(state)] = timeout; };
+  set(State::syn_sent, times.tcp_syn_sent);
+  set(State::syn_recv, times.tcp_syn_recv);
+  set(State::established, times.tcp_established);
+  set(State::fin_wait, times.tcp_fin_wait);
+  set(State::close_wait, times.tcp_close_wait);
+  set(State::last_ack, times.tcp_last_ack);
+  set(State::time_wait, times.tcp_time_wait);
+  set(State::close, times.tcp_close);
+  set(State::udp_unreplied, times.udp_unreplied);
+  set(State::udp_stream, times.udp_stream);
+}
+
+// What Linux's table says for the packets that our TCP sends; the rows not written leave the state as it is.
+//
+//   packet            seen in            becomes      because
+//   RST               any                close        either end gave up
+//   SYN, initiator    none, closed ones  syn_sent     a new connection (or its port again)
+//   SYN+ACK, reply    syn_sent           syn_recv     the server answered
+//   ACK, initiator    syn_recv           established  the handshake is complete
+//   FIN, first        established        fin_wait     one side has finished
+//   ACK after FIN     fin_wait           close_wait   the FIN was acknowledged, the other side may still send
+//   FIN, second       fin_wait or        last_ack     both sides have finished
+//                     close_wait
+//   ACK               last_ack           time_wait    the second FIN was acknowledged
+State next_tcp_state(State state, std::uint8_t flags, bool from_initiator) {
+  if ((flags & kRst) != 0) {
+    return State::close;
+  }
+  if ((flags & kSyn) != 0) {
+    if ((flags & kAck) != 0) {
+      return state == State::syn_sent ? State::syn_recv : state;
+    }
+    const bool is_open = state == State::syn_recv || state == State::established || state == State::fin_wait ||
+                         state == State::close_wait || state == State::last_ack;
+    return is_open ? state : State::syn_sent;
+  }
+  if (state == State::none) {
+    return State::established;  // picked up in mid-stream: nf_conntrack_tcp_loose
+  }
+  if ((flags & kFin) != 0) {
+    switch (state) {
+      case State::syn_recv:
+      case State::established:
+        return State::fin_wait;
+      case State::fin_wait:
+      case State::close_wait:
+        return State::last_ack;
+      default:
+        return state;
+    }
+  }
+  switch (state) {
+    case State::syn_recv:
+      return from_initiator ? State::established : state;
+    case State::fin_wait:
+      return State::close_wait;
+    case State::last_ack:
+      return State::time_wait;
+    default:
+      return state;
+  }
+}
+
+Time ConntrackTable::Queue::first_due() const {
+  const Time from_fifo = head < fifo.size() ? fifo[head].due : Time::never();
+  return heap.empty() ? from_fifo : std::min(from_fifo, heap.front().due);
+}
+
+ConntrackTable::Entry ConntrackTable::Queue::pop_heap() {
+  std::pop_heap(heap.begin(), heap.end(), is_later);
+  const Entry entry = heap.back();
+  heap.pop_back();
+  return entry;
+}
+
+void ConntrackTable::Queue::push(Entry entry) {
+  if (head == fifo.size() || entry.due >= fifo.back().due) {
+    fifo.push_back(entry);
+  } else {
+    heap.push_back(entry);
+    std::push_heap(heap.begin(), heap.end(), is_later);
+  }
+}
+
+void ConntrackTable::Queue::restore_heap() {
+  std::make_heap(heap.begin(), heap.end(), is_later);
+}
+
+void ConntrackTable::queue(State state, Entry entry) {
+  Queue& q = queues_[static_cast<std::size_t>(state)];
+  ++q.live;
+  q.push(entry);
+  next_due_ = std::min(next_due_, entry.due);
+}
+
+std::size_t ConntrackTable::memory_bytes() const {
+  std::size_t bytes = sizeof(*this);
+  for (const Queue& q : queues_) {
+    bytes += (q.fifo.capacity() + q.heap.capacity()) * sizeof(Entry);
+  }
+  return bytes;
+}
+
+}  // namespace podwire::dataplane

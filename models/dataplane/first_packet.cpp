@@ -1,0 +1,570 @@
+// What only a flow's first packet meets: the Service's translation, the policies at both ends, a new conntrack entry,
+// and the ways to be turned away. Also everything that happens to packets whose flow is not there any more.
+#include <algorithm>
+#include <bit>
+
+#include "models/dataplane/network.hpp"
+
+namespace podwire::dataplane {
+
+namespace {
+
+using policy::Direction;
+using policy::Verdict;
+
+constexpr std::uint32_t kUnknownRules = 0xffff'ffff;
+constexpr std::uint32_t kIcmpHeaders = 28;               // IPv4 20 + ICMP 8
+constexpr std::uint32_t kIcmpQuoteMax = 548;             // RFC 1812 section 4.3.2.3: not more than 576 bytes in all
+constexpr std::uint32_t kResetBytes = 40;                // IPv4 20 + TCP 20
+constexpr Duration kUdpStreamAge = Duration::from_s(2);  // nf_conntrack_proto_udp: replied, and older than this
+
+std::uint64_t mix(std::uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xbf58'476d'1ce4'e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d0'49bb'1331'11ebu;
+  return z ^ (z >> 31);
+}
+
+std::uint32_t picoseconds(Duration span) {
+  PODWIRE_CHECK(span >= Duration::zero() && span.ps() <= 0xffff'ffff, "dataplane",
+                "a step of a known flow's packet takes at most 4 ms");
+  return static_cast<std::uint32_t>(span.ps());
+}
+
+IpProtocol protocol_of(const Flow& flow) {
+  return (flow.flags & kFlowUdp) != 0 ? IpProtocol::udp : IpProtocol::tcp;
+}
+
+}  // namespace
+
+/// A packet of a flow that its machine does not know (yet, or any more).
+void Network::send_first(FlowHandle handle, Flow& flow, const Outgoing& out) {
+  Judgement judgement;
+  if ((flow.flags & (kFlowInitiator | kFlowConfirmed)) == kFlowInitiator) {
+    judgement = resolve(flow);
+  }
+  Visit visit{Duration::from_ps(flow.out_cost), Duration::from_ps(flow.out_latency)};
+  visit = visit + judgement.extra;
+  if (judgement.passes) {
+    judgement = judge(handle, flow, Direction::egress, out.flags);
+    visit = visit + judgement.extra;
+  }
+  FlowHandle made;
+  const bool opens = (flow.flags & kFlowUdp) != 0 || (out.flags & kSyn) != 0;
+  if (judgement.passes && (flow.flags & (kFlowLocal | kFlowInitiator)) == (kFlowLocal | kFlowInitiator) && opens &&
+      !is_open(flow.peer)) {
+    judgement = admit(handle, out.flags, made);
+    visit = visit + judgement.extra;
+  }
+  if (judgement.passes) {
+    flow.flags |= kFlowConfirmed;
+    launch(handle, flow, out, visit, made.is_valid());
+    return;
+  }
+  // Lost where it stands, but the core has worked for it.
+  Time ready = simulator_.now();
+  if (!visit.is_free()) {
+    std::uint32_t core = 0;
+    ready = book(flow.host, flow.hash, visit, core);
+  }
+  Packet lost;
+  lost.seq = out.seq;
+  lost.ordinal = flow.ordinal++;
+  lost.size = out.bytes;
+  count_drop(judgement.reason, {judgement.hook, flow.host}, judgement.verdict, &flow, lost);
+  if (judgement.is_rejected) {
+    answer(handle, PacketKind::icmp_port_unreachable, 0, out.bytes, flow.host, ready);
+  }
+}
+
+/// Finds out where a dialled address leads: through the Service's rules, then to a pod, a node or the gateway.
+Network::Judgement Network::resolve(Flow& flow) {
+  Judgement judgement;
+  const bool is_outside = flow.local.kind() == End::Kind::external;
+  if (flow.service_port.is_valid()) {  // asked again, as for a first packet that was lost: same draw, same answer
+    flow.remote_ip = cluster_.services[services_.service(flow.service_port).index()].cluster_ip;
+    flow.remote_port = flow.dialled_port;
+  }
+  const service::Client client{.ip = address_of(flow.local),
+                               .node = is_outside ? cluster::NodeId() : cluster::NodeId(std::uint32_t{flow.host})};
+  const service::Translation translation = services_.translate(
+      client, flow.remote_ip, protocol_of(flow), flow.remote_port, backend_draws_.draw(flow.identity).bits());
+  if (!is_outside) {
+    judgement.extra.cost = service::first_packet_cost(profile_, translation);
+  }
+  flow.service_port = translation.service_port;
+  judgement.passes = false;
+  flow.mtu = static_cast<std::uint16_t>(std::min<std::int64_t>(options_.underlay_mtu.count(), 0xffff));
+  switch (translation.outcome) {
+    case service::Outcome::untranslated:
+      break;
+    case service::Outcome::translated:
+      flow.flags |= kFlowTranslated;
+      flow.remote_ip = translation.target.ip;
+      flow.remote_port = translation.target.port;
+      break;
+    case service::Outcome::rejected:
+      judgement.reason = DropReason::service_rejected;
+      judgement.is_rejected = true;
+      return judgement;
+    case service::Outcome::dropped:
+      judgement.reason = DropReason::service_local;
+      return judgement;
+    case service::Outcome::lost:
+      return judgement;
+  }
+  const End end = end_at(flow);
+  if (!end.is_valid()) {
+    return judgement;
+  }
+  judgement.passes = true;
+  flow.remote_pod = end.pod_id();
+  flow.remote_host = machine_of(end);
+  const auto pod_mtu = static_cast<std::uint16_t>(profile_.mtu.count());
+  const auto is_on_overlay = [this](End e) {
+    return e.kind() == End::Kind::pod && !cluster_.shape(e.pod_id()).is_host_network;
+  };
+  if (pod_mtu != 0 && (is_on_overlay(flow.local) || is_on_overlay(end))) {
+    flow.mtu = std::min(flow.mtu, pod_mtu);
+  }
+  std::uint16_t flags = static_cast<std::uint16_t>(flow.flags | kFlowResolved | kFlowTracked);
+  if (flow.host == flow.remote_host) {
+    flags |= kFlowLocal;
+  } else if (profile_.encapsulation != cni::Encapsulation::none && !is_outside && is_on_overlay(end)) {
+    flags |= kFlowEncapsulated;
+  }
+  if (!machines_[flow.host].is_tracking) {
+    flags = static_cast<std::uint16_t>(flags & ~kFlowTracked);
+  }
+  const bool is_same_pod = flow.local == end;
+  if (is_subject(flow.local) && !is_same_pod) {
+    flags |= kFlowSubject;
+  }
+  flow.flags = flags;
+  flow.hash = path_hash(flow);
+  set_visits(flow, is_subject(end) && !is_same_pod);
+  return judgement;
+}
+
+/// Who answers at the flow's remote address; nobody is a pod address without a pod, or an outside one seen from
+/// outside.
+End Network::end_at(const Flow& flow) {
+  const IpAddress ip = flow.remote_ip;
+  if (const cluster::PodId pod = cluster_.pod_at(ip); pod.is_valid()) {
+    return cluster_.pods[pod.index()].node.is_valid() ? End::pod(pod) : End();
+  }
+  if (const cluster::NodeId node = cluster_.node_at(ip); node.is_valid()) {
+    for (const cluster::PodId pod : host_network_pods_[node.index()]) {
+      if (cluster_.listens(pod, protocol_of(flow), flow.remote_port)) {
+        return End::pod(pod);
+      }
+    }
+    return End::node(node);
+  }
+  if (ip.is_unspecified() || cluster_.pod_cidr.contains(ip) || cluster_.service_cidr.contains(ip) ||
+      flow.local.kind() == End::Kind::external) {
+    return End();
+  }
+  return End::external(external(ip));
+}
+
+bool Network::is_subject(End end) const {
+  if (engine_ == nullptr || !profile_.policy.is_enforced || end.kind() != End::Kind::pod) {
+    return false;
+  }
+  return !(profile_.policy.host_network_is_node && cluster_.shape(end.pod_id()).is_host_network);
+}
+
+/// The 16 bits that pick path and core: of the tuple, or of the two machines where the overlay hides the ports (IPIP
+/// and WireGuard have one outer tuple for a pair of nodes; VXLAN and Geneve put the inner hash into their source port).
+std::uint16_t Network::path_hash(const Flow& flow) const {
+  if (!options_.uses_ecmp) {
+    return 0;
+  }
+  const bool hides_ports =
+      (flow.flags & kFlowEncapsulated) != 0 &&
+      (profile_.encapsulation == cni::Encapsulation::ipip || profile_.encapsulation == cni::Encapsulation::wireguard);
+  if (hides_ports) {
+    return static_cast<std::uint16_t>(mix(std::uint64_t{flow.host} << 16 | flow.remote_host) >> 48);
+  }
+  const IpAddress from = address_of(flow.local);
+  std::uint64_t h = mix(from.low() ^ std::rotl(from.high(), 17));
+  h = mix(h ^ flow.remote_ip.low() ^ std::rotl(flow.remote_ip.high(), 31));
+  h = mix(h ^ (std::uint64_t{flow.local_port.number()} << 32 | std::uint64_t{flow.remote_port.number()} << 8 |
+               static_cast<std::uint64_t>(protocol_of(flow))));
+  return static_cast<std::uint16_t>(h >> 48);
+}
+
+/// What each packet of a known flow costs at this end, in and out. A packet between ends of one machine is one visit,
+/// booked when it is sent.
+void Network::set_visits(Flow& flow, bool remote_is_subject) {
+  if (machines_[flow.host].cores == 0) {
+    return;
+  }
+  const auto step = [this](cni::Step s) { return Visit{profile_.step(s).cost, profile_.step(s).latency}; };
+  const auto step_if = [&](bool is_taken, cni::Step s) { return is_taken ? step(s) : Visit{}; };
+  const bool is_subject_here = (flow.flags & kFlowSubject) != 0;
+  Visit both = step(cni::Step::node_cpu) + step_if((flow.flags & kFlowTranslated) != 0, cni::Step::service_nat);
+  const Visit tracking = step_if(options_.tracks_connections, cni::Step::conntrack);
+  Visit out = both + tracking + step_if(is_subject_here, cni::Step::egress_policy);
+  Visit in = both + tracking + step_if(is_subject_here, cni::Step::ingress_policy) + step(cni::Step::deliver);
+  if ((flow.flags & kFlowLocal) != 0) {
+    out = out + step(cni::Step::node_cpu) + step_if(remote_is_subject, cni::Step::ingress_policy) +
+          step(cni::Step::deliver);
+    in = Visit{};
+  } else if ((flow.flags & kFlowEncapsulated) != 0) {
+    out = out + step(cni::Step::encapsulate);
+    in = in + step(cni::Step::decapsulate);
+  }
+  flow.out_cost = picoseconds(out.cost);
+  flow.out_latency = picoseconds(out.latency);
+  flow.in_cost = picoseconds(in.cost);
+  flow.in_latency = picoseconds(in.latency);
+}
+
+/// What a first packet costs on top at one end (the Service's part is the translation's).
+Network::Visit Network::first_visit(const Flow& flow, Direction direction) {
+  if (machines_[flow.host].cores == 0) {
+    return {};
+  }
+  const auto first = [this](cni::Step s) { return Visit{profile_.first_step(s).cost, profile_.first_step(s).latency}; };
+  const bool is_out = direction == Direction::egress;
+  Visit visit = is_out ? first(cni::Step::node_cpu) : first(cni::Step::deliver);
+  if ((flow.flags & kFlowTracked) != 0) {
+    visit = visit + first(cni::Step::conntrack);
+  }
+  if ((flow.flags & kFlowEncapsulated) != 0) {
+    visit = visit + first(is_out ? cni::Step::encapsulate : cni::Step::decapsulate);
+  }
+  if ((flow.flags & kFlowSubject) != 0) {
+    visit = visit + first(is_out ? cni::Step::egress_policy : cni::Step::ingress_policy);
+    if (profile_.policy_per_rule > Duration::zero()) {
+      visit.cost += profile_.policy_per_rule * rules_of(flow.local.pod_id(), direction);
+    }
+  }
+  return visit;
+}
+
+/// Rules of the policies that isolate a pod in one direction: what an implementation that scans them walks.
+std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction) {
+  std::vector<std::uint32_t>& memo = rules_by_class_[static_cast<std::size_t>(direction)];
+  const policy::ClassId pod_class = engine_->class_of(pod);
+  if (!pod_class.is_valid()) {
+    return 0;
+  }
+  if (pod_class.index() >= memo.size()) {
+    memo.resize(pod_class.index() + 1, kUnknownRules);
+  }
+  if (memo[pod_class.index()] == kUnknownRules) {
+    std::size_t rules = 0;
+    const cluster::PodShape& shape = cluster_.shape(pod);
+    for (const policy::NetworkPolicy& p : engine_->policies().network_policies) {
+      if (p.isolates(direction) && p.name_space == cluster_.namespaces[shape.name_space.index()].name &&
+          p.pod_selector.matches(shape.labels, cluster_.label_sets, cluster_.strings)) {
+        rules += p.rules(direction).size();
+      }
+    }
+    memo[pod_class.index()] = static_cast<std::uint32_t>(rules);
+  }
+  return memo[pod_class.index()];
+}
+
+Verdict Network::ask(const Flow& flow, Direction direction) {
+  const auto peer = [this](cluster::PodId pod, std::uint16_t host, IpAddress ip) {
+    const bool is_node = !pod.is_valid() && host < cluster_.nodes.size();
+    return policy::Peer{
+        .pod = pod, .node = is_node ? cluster::NodeId(std::uint32_t{host}) : cluster::NodeId(), .ip = ip};
+  };
+  const policy::Peer subject = peer(flow.local.pod_id(), flow.host, address_of(flow.local));
+  const policy::Peer other = peer(flow.remote_pod, flow.remote_host, flow.remote_ip);
+  return engine_->verdict(direction, subject, other, protocol_of(flow),
+                          direction == Direction::egress ? flow.remote_port : flow.local_port);
+}
+
+/// Policy and conntrack for a packet that this machine sees as a flow's first. `direction` is the packet's at this end.
+Network::Judgement Network::judge(FlowHandle handle, Flow& flow, Direction direction, std::uint8_t flags) {
+  Judgement judgement;
+  judgement.extra = first_visit(flow, direction);
+  const bool is_initiator = (flow.flags & kFlowInitiator) != 0;
+  const bool is_forward = is_initiator == (direction == Direction::egress);
+  if ((flow.flags & kFlowSubject) != 0) {
+    const control::Version version = log_ != nullptr ? log_->version(flow.host, simulator_.now()) : 0;
+    // A verdict is kept for the flow's own direction. An entry that ran out may let a reply be judged as if it opened a
+    // flow: that verdict is asked anew.
+    if (!is_forward || (flow.flags & kFlowJudged) == 0 || flow.verdict_version != version) {
+      const Verdict verdict = ask(flow, direction);
+      if (is_forward) {
+        flow.verdict = verdict;
+        flow.verdict_version = version;
+        flow.flags |= kFlowJudged;
+      }
+      judgement.verdict = verdict;
+    } else {
+      judgement.verdict = flow.verdict;
+    }
+    if (!judgement.verdict.is_allowed()) {
+      judgement.passes = false;
+      judgement.reason =
+          judgement.verdict.action == policy::Action::unknown ? DropReason::policy_unknown : DropReason::policy_denied;
+      judgement.hook = direction == Direction::egress ? Place::Kind::egress : Place::Kind::ingress;
+      judgement.is_rejected = profile_.policy.deny_action == cni::DenyAction::reject;
+      return judgement;
+    }
+  }
+  if ((flow.flags & kFlowTracked) != 0 && !confirm(handle, flow, flags, is_forward)) {
+    judgement.passes = false;
+    judgement.reason = DropReason::conntrack_full;
+    judgement.verdict = {};
+  }
+  return judgement;
+}
+
+/// Makes the responder's half for the first packet of `source_handle`, if the destination lets it in.
+Network::Judgement Network::admit(FlowHandle source_handle, std::uint8_t flags, FlowHandle& made) {
+  const FlowHandle handle = make_flow();
+  const Flow& source = flows_[source_handle.index()];
+  Flow& flow = flows_[handle.index()];
+  flow.local = end_at(source);
+  flow.host = source.remote_host;
+  flow.remote_host = source.host;
+  flow.local_port = source.remote_port;
+  flow.remote_port = source.local_port;
+  flow.dialled_port = source.local_port;
+  flow.remote_ip = address_of(source.local);
+  flow.remote_pod = source.local.pod_id();
+  flow.mtu = source.mtu;
+  flow.identity = source.identity;
+  flow.account = source.account;
+  flow.peer = source_handle;
+  const bool is_same_pod = source.local == flow.local;
+  std::uint16_t flow_flags = static_cast<std::uint16_t>(
+      (source.flags & (kFlowUdp | kFlowTraced | kFlowEncapsulated | kFlowLocal)) | kFlowResolved | kFlowConfirmed);
+  if ((flow_flags & kFlowLocal) == 0 && machines_[flow.host].is_tracking) {
+    flow_flags |= kFlowTracked;
+  }
+  if (is_subject(flow.local) && !is_same_pod) {
+    flow_flags |= kFlowSubject;
+  }
+  flow.flags = flow_flags;
+  flow.hash = path_hash(flow);
+  set_visits(flow, (source.flags & kFlowSubject) != 0);
+  Judgement judgement = judge(handle, flow, Direction::ingress, flags);
+  if (!judgement.passes) {
+    release_flow(handle, flow);
+    return judgement;
+  }
+  flows_[source_handle.index()].peer = handle;
+  made = handle;
+  return judgement;
+}
+
+/// A packet came off the wire and its flow's half is not known to it, or not there: a flow begins, or it is over.
+void Network::arrive_at_no_flow(std::uint32_t id) {
+  Packet& packet = packets_[id];
+  const FlowHandle source = packet.source;
+  if (!packet.target.is_valid()) {
+    // Such a packet keeps its sender's half alive.
+    if (const FlowHandle peer = flows_[source.index()].peer; is_open(peer)) {
+      // Sent before its sender could know the other half, which an earlier packet has made meanwhile.
+      packet.target = peer;
+      unbind(source);
+      arrive(id);
+    } else {
+      open_at_destination(id);
+    }
+    return;
+  }
+  if (packet.kind() == PacketKind::udp) {
+    if (is_open(packet.target) && (flows_[packet.target.index()].flags & kFlowDone) != 0) {
+      // A server's socket that was done with this peer hears from it again.
+      Flow& done = flows_[packet.target.index()];
+      done.flags = static_cast<std::uint16_t>(done.flags & ~kFlowDone);
+      packet.mark_opening();
+      arrive(id);
+      return;
+    }
+    if (is_open(source) && (flows_[source.index()].flags & kFlowInitiator) != 0) {
+      open_at_destination(id);  // the server's half ran out with its conntrack entry
+      return;
+    }
+  }
+  lose_closed(id);
+}
+
+/// The first packet of a flow at its destination, or one that is no first packet although its flow is unknown.
+void Network::open_at_destination(std::uint32_t id) {
+  Packet& packet = packets_[id];
+  const bool is_bound = packet.target.is_valid();
+  const bool is_udp = packet.kind() == PacketKind::udp;
+  if (!is_udp && (packet.flags() & (kSyn | kAck)) != kSyn) {
+    lose_closed(id);
+    return;
+  }
+  FlowHandle made;
+  const Judgement judgement = admit(packet.source, packet.flags(), made);
+  if (!judgement.passes) {
+    arrive_denied(id, judgement);
+    return;
+  }
+  packet.target = made;
+  packet.mark_opening();
+  if (!is_bound) {
+    unbind(packet.source);
+  }
+  const Flow& flow = flows_[made.index()];
+  finish_arrival(id, flow,
+                 Visit{Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)} + judgement.extra);
+}
+
+/// A packet for a socket that is gone. A TCP stack answers with RST, so that an end that waits learns of it.
+void Network::lose_closed(std::uint32_t id) {
+  const Packet packet = packets_[id];
+  lose(id, DropReason::closed, {Place::Kind::host, packet.host});
+  if (packet.kind() == PacketKind::tcp && (packet.flags() & kRst) == 0) {
+    answer(packet.source, PacketKind::tcp, kRst, kResetBytes, packet.host, simulator_.now());
+  }
+}
+
+/// A packet was turned away at its destination; the core has worked for it all the same.
+void Network::arrive_denied(std::uint32_t id, const Judgement& judgement) {
+  const Packet packet = packets_[id];
+  if (machines_[packet.host].cores != 0 && is_open(packet.source)) {
+    const bool is_encapsulated = packet.is_encapsulated();
+    Visit visit = judgement.extra;
+    visit.cost += profile_.step(cni::Step::node_cpu).cost + profile_.step(cni::Step::conntrack).cost +
+                  profile_.step(cni::Step::ingress_policy).cost;
+    if (is_encapsulated) {
+      visit.cost += profile_.step(cni::Step::decapsulate).cost;
+    }
+    std::uint32_t core = 0;
+    book(packet.host, packet.hash, visit, core);
+  }
+  if (judgement.is_rejected && is_open(packet.source)) {
+    answer(packet.source, PacketKind::icmp_port_unreachable, 0, packet.bytes(), packet.host, simulator_.now());
+  }
+  lose(id, judgement.reason, {judgement.hook, packet.host}, judgement.verdict);
+}
+
+/// A packet that belongs to no half at its sender, an ICMP error or the RST of a stack without the connection: from
+/// machine `from`, which is busy with what caused it until `ready`, to the half `to` (nothing if that is gone).
+void Network::answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::uint32_t bytes, std::uint16_t from,
+                     Time ready) {
+  if (!is_open(to)) {
+    return;
+  }
+  const Flow& flow = flows_[to.index()];
+  const std::uint32_t size = kind == PacketKind::tcp ? bytes : kIcmpHeaders + std::min(bytes, kIcmpQuoteMax);
+  const bool is_local = from == flow.host;
+  const std::uint32_t id = packets_.allocate();
+  Packet& packet = packets_[id];
+  packet = Packet();
+  packet.port = from;
+  packet.target = to;
+  packet.host = flow.host;
+  packet.hash = flow.hash;
+  packet.size = Packet::pack_size(size, kind, !is_local && (flow.flags & kFlowEncapsulated) != 0,
+                                  (flow.flags & kFlowTraced) != 0);
+  packet.segments = Packet::pack_segments(1, flags);
+  ++sent_;
+  sent_bytes_ += size;
+  ++in_flight_;
+  in_flight_bytes_ += size;
+  if (is_local) {
+    simulator_.at(ready, sources_.plus(machine_sources_ + from), deliver_kind_, id);
+    return;
+  }
+  const Visit visit{profile_.step(cni::Step::node_cpu).cost, profile_.step(cni::Step::node_cpu).latency};
+  if (machines_[from].cores == 0 || visit.is_free()) {
+    enter_port(id);
+    return;
+  }
+  std::uint32_t core = 0;
+  ready = book(from, flow.hash, visit, core);
+  simulator_.at(ready, sources_.plus(core_sources_ + core), hop_kind_, id);
+}
+
+// ---- conntrack entries
+
+/// Enters a flow into its machine's table; false when there is no room.
+bool Network::confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
+  const Time now = simulator_.now();
+  ConntrackTable& table = tables_[flow.host];
+  if (flow.tracking != ConntrackState::none) {
+    if (now - flow.last_seen < timeouts_[flow.tracking]) {
+      return touch(handle, flow, flags, from_initiator);  // judged again, for a newer view
+    }
+    table.remove(flow.tracking);  // ran out, and was not taken out yet
+    flow.tracking = ConntrackState::none;
+  }
+  expire(flow.host);
+  if (table.count() >= table_limits_[flow.host]) {
+    table.refuse();
+    return false;
+  }
+  flow.tracking = (flow.flags & kFlowUdp) != 0 ? ConntrackState::udp_unreplied
+                                               : next_tcp_state(ConntrackState::none, flags, from_initiator);
+  flow.flags = static_cast<std::uint16_t>(flow.flags & ~(kFlowReplied | kFlowAged));
+  flow.last_seen = now;
+  flow.due = now + timeouts_[flow.tracking];
+  table.insert(flow.tracking, {flow.due, handle});
+  return true;
+}
+
+/// A packet that may change its entry's state.
+void Network::touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
+  ConntrackState next = flow.tracking;
+  if ((flow.flags & kFlowUdp) != 0) {
+    if (!from_initiator) {
+      flow.flags |= kFlowReplied;
+    }
+    const Time made = flow.due - timeouts_[ConntrackState::udp_unreplied];
+    if (next == ConntrackState::udp_unreplied && (flow.flags & kFlowReplied) != 0 &&
+        ((flow.flags & kFlowAged) != 0 || simulator_.now() - made > kUdpStreamAge)) {
+      next = ConntrackState::udp_stream;
+    }
+  } else {
+    next = next_tcp_state(flow.tracking, flags, from_initiator);
+  }
+  if (next != flow.tracking) {
+    flow.due = simulator_.now() + timeouts_[next];
+    tables_[flow.host].move(flow.tracking, next, {flow.due, handle});
+    flow.tracking = next;
+  }
+}
+
+/// Takes what ran out from a machine's table, and frees the halves that lived only by their entry.
+void Network::expire(std::uint16_t machine) {
+  const Time now = simulator_.now();
+  tables_[machine].expire(now, [this, now](const ConntrackTable::Entry& entry, ConntrackState state, bool is_due) {
+    Flow& flow = flows_[entry.flow.index()];
+    if (flow.generation != entry.flow.generation() || flow.tracking != state || flow.due != entry.due) {
+      return Time::never();
+    }
+    const Time due = flow.last_seen + timeouts_[state];
+    if (!is_due) {
+      return due;
+    }
+    if (due > now) {
+      flow.due = due;
+      flow.flags |= kFlowAged;
+      return due;
+    }
+    flow.tracking = ConntrackState::none;
+    if ((flow.flags & (kFlowUdp | kFlowInitiator)) == kFlowUdp) {
+      if (receiver_.expired != nullptr && (flow.flags & kFlowDone) == 0) {
+        receiver_.expired(receiver_.model, entry.flow);
+      }
+      release_flow(entry.flow, flow);
+    }
+    return due;
+  });
+}
+
+std::uint64_t Network::conntrack_count(cluster::NodeId node) {
+  if (tables_.empty()) {
+    return 0;
+  }
+  expire(static_cast<std::uint16_t>(node.value()));
+  return tables_[node.index()].count();
+}
+
+}  // namespace podwire::dataplane

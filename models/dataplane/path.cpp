@@ -1,0 +1,286 @@
+// The way of a packet of a known flow: one event a link, one at either end. Nothing here hashes, allocates or asks.
+#include <algorithm>
+
+#include "models/dataplane/network.hpp"
+
+namespace podwire::dataplane {
+
+namespace {
+
+constexpr std::uint8_t kNoFlags = 0;
+
+}  // namespace
+
+/// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
+/// hands, and which core it was.
+Time Network::book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core) {
+  const Machine& at = machines_[machine];
+  // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
+  const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;
+  core = at.first_core + (mixed * at.cores >> 16);
+  return cores_[core].book(simulator_.now(), visit.cost).finish + visit.latency;
+}
+
+void Network::send(FlowHandle handle, const Outgoing& packet) {
+  PODWIRE_CHECK(is_open(handle), "dataplane", "packets are sent on open flows");
+  Flow& flow = flows_[handle.index()];
+  ++sent_;
+  sent_bytes_ += packet.bytes;
+  const std::uint16_t flags = flow.flags;
+  if ((flags & kFlowConfirmed) == 0) [[unlikely]] {
+    send_first(handle, flow, packet);
+    return;
+  }
+  const bool from_initiator = (flags & kFlowInitiator) != 0;
+  if ((flags & kFlowTracked) != 0) {
+    if (!touch(handle, flow, packet.flags, from_initiator)) [[unlikely]] {
+      send_first(handle, flow, packet);
+      return;
+    }
+  } else if ((flags & kFlowLocal) != 0 && !from_initiator && is_open(flow.peer)) {
+    touch(flow.peer, flows_[flow.peer.index()], packet.flags, false);
+  }
+  if ((flags & (kFlowLocal | kFlowInitiator | kFlowUdp)) == (kFlowLocal | kFlowInitiator | kFlowUdp) &&
+      !is_open(flow.peer)) [[unlikely]] {
+    send_first(handle, flow, packet);
+    return;
+  }
+  if (cuts_established_ && from_initiator && (flags & kFlowSubject) != 0 &&
+      flow.verdict_version != log_->version(flow.host, simulator_.now())) [[unlikely]] {
+    send_first(handle, flow, packet);
+    return;
+  }
+  launch(handle, flow, packet, {Duration::from_ps(flow.out_cost), Duration::from_ps(flow.out_latency)}, false);
+}
+
+/// Puts a packet that may leave on its way: through a core if the machine's work takes time, then to the NIC or, on the
+/// same machine, to the socket.
+void Network::launch(FlowHandle handle, Flow& flow, const Outgoing& out, Visit visit, bool is_opening) {
+  const std::uint32_t id = packets_.allocate();
+  Packet& packet = packets_[id];
+  const std::uint16_t flags = flow.flags;
+  packet.port = flow.host;  // a machine's NIC has its own number
+  packet.source = handle;
+  packet.target = flow.peer;
+  packet.seq = out.seq;
+  packet.ack = out.ack;
+  packet.host = flow.remote_host;
+  packet.hash = flow.hash;
+  packet.size = Packet::pack_size(out.bytes, out.kind, (flags & kFlowEncapsulated) != 0, (flags & kFlowTraced) != 0);
+  packet.segments = Packet::pack_segments(out.segments, out.flags);
+  packet.ordinal = flow.ordinal++;
+  if (is_opening) {
+    packet.mark_opening();
+  }
+  ++in_flight_;
+  in_flight_bytes_ += out.bytes;
+  if (!flow.peer.is_valid()) {
+    ++flow.unbound;
+  }
+  if (out.bytes > flow.mtu * out.segments) [[unlikely]] {
+    lose(id, DropReason::mtu_exceeded, {Place::Kind::host, flow.host});
+    return;
+  }
+  const Time now = simulator_.now();
+  Time ready = now;
+  std::uint32_t source = machine_sources_ + flow.host;
+  if (!visit.is_free()) {
+    std::uint32_t core = 0;
+    ready = book(flow.host, flow.hash, visit, core);
+    source = core_sources_ + core;
+  }
+  if ((flags & kFlowTraced) != 0) [[unlikely]] {
+    trace_visit(flow, handle, packet.ordinal, true, ready - visit.latency - visit.cost, visit);
+  }
+  if ((flags & kFlowLocal) != 0) {
+    simulator_.at(ready, sources_.plus(source), deliver_kind_, id);
+  } else if (visit.is_free()) {
+    enter_port(id);
+  } else {
+    simulator_.at(ready, sources_.plus(source), hop_kind_, id);
+  }
+}
+
+/// A packet stands before an output port: it is queued, crosses the line, and its next event is at the far end.
+void Network::enter_port(std::uint32_t id) {
+  Packet& packet = packets_[id];
+  const std::uint32_t from = packet.port;
+  Port& port = ports_[from];
+  const std::uint32_t wire = packet.bytes() + overhead_[packet.is_encapsulated()] * packet.segment_count();
+  const des::Booking booking = port.server.book(simulator_.now(), port.serialization(wire));
+  if (!booking.is_accepted) [[unlikely]] {
+    lose(id, DropReason::queue_full, {Place::Kind::port, from});
+    return;
+  }
+  ++port.packets;
+  port.bytes += wire;
+  ++hops_;
+  if (packet.is_traced()) [[unlikely]] {
+    trace_.push_back({.start = booking.start,
+                      .cost = booking.finish - booking.start,
+                      .latency = Duration::from_ps(port.propagation_ps),
+                      .flow = packet.source,
+                      .ordinal = packet.ordinal,
+                      .step = from < machines_.size() ? cni::Step::nic_tx : cni::Step::switch_hop,
+                      .place = {Place::Kind::port, from}});
+  }
+  if (port.loss != 0 && is_lost_on_line(packet, from)) [[unlikely]] {
+    lose(id, DropReason::link_loss, {Place::Kind::port, from});
+    return;
+  }
+  const Time arrival = booking.finish + Duration::from_ps(port.propagation_ps);
+  if (port.leads_to_host != 0) {
+    simulator_.at(arrival, sources_.plus(from), arrive_kind_, id);
+    return;
+  }
+  const topology::HostRoute route = routes_[packet.host];
+  const topology::SwitchRoute& next = port.route;
+  packet.port = route.leaf == next.leaf ? route.down_port
+                : next.count == 0       ? next.first + route.leaf
+                                        : next.first + (std::uint32_t{packet.hash} * next.count >> 16);
+  simulator_.at(arrival, sources_.plus(from), hop_kind_, id);
+}
+
+/// A packet comes off the last line: its flow's half is found by handle, or made; the visit is booked.
+void Network::arrive(std::uint32_t id) {
+  Packet& packet = packets_[id];
+  if (!packet.target.is_valid()) [[unlikely]] {
+    arrive_at_no_flow(id);
+    return;
+  }
+  Flow& flow = flows_[packet.target.index()];
+  if (flow.generation != packet.target.generation() || (flow.flags & (kFlowClosing | kFlowDone)) != 0) [[unlikely]] {
+    arrive_at_no_flow(id);
+    return;
+  }
+  const PacketKind kind = packet.kind();
+  if (kind == PacketKind::tcp || kind == PacketKind::udp) {
+    const bool from_initiator = (flow.flags & kFlowInitiator) == 0;
+    const bool is_cut = cuts_established_ && from_initiator && (flow.flags & kFlowSubject) != 0 &&
+                        flow.verdict_version != log_->version(flow.host, simulator_.now());
+    if (is_cut || ((flow.flags & kFlowTracked) != 0 &&
+                   !touch(packet.target, flow, kind == PacketKind::tcp ? packet.flags() : kNoFlags, from_initiator)))
+        [[unlikely]] {
+      const Judgement judgement = judge(packet.target, flow, policy::Direction::ingress, packet.flags());
+      if (!judgement.passes) {
+        arrive_denied(id, judgement);
+        return;
+      }
+    }
+  }
+  finish_arrival(id, flow, {Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)});
+}
+
+/// Books the destination's visit; the delivery follows it.
+void Network::finish_arrival(std::uint32_t id, const Flow& flow, Visit visit) {
+  const Packet& packet = packets_[id];
+  if (visit.is_free()) {
+    deliver(id);
+    return;
+  }
+  std::uint32_t core = 0;
+  const Time ready = book(packet.host, packet.hash, visit, core);
+  if (packet.is_traced()) [[unlikely]] {
+    trace_visit(flow, packet.source, packet.ordinal, false, ready - visit.latency - visit.cost, visit);
+  }
+  simulator_.at(ready, sources_.plus(core_sources_ + core), deliver_kind_, id);
+}
+
+/// A packet reaches its socket: it is counted, freed, and handed up.
+void Network::deliver(std::uint32_t id) {
+  const Packet packet = packets_[id];
+  Flow& flow = flows_[packet.target.index()];
+  if (flow.generation != packet.target.generation() || (flow.flags & kFlowClosing) != 0) [[unlikely]] {
+    lose_closed(id);
+    return;
+  }
+  const bool is_new = packet.is_opening() || (flow.flags & kFlowDone) != 0;
+  if (is_new) {
+    flow.flags = static_cast<std::uint16_t>(flow.flags & ~kFlowDone);
+  }
+  const std::uint64_t identity = flow.identity;
+  const Reception reception = receiver_.deliver(receiver_.model, packet, {packet.target, is_new});
+  if (reception == Reception::no_listener) [[unlikely]] {
+    refuse(id);
+    return;
+  }
+  packets_[id].size = 0;
+  packets_.release(id);
+  --in_flight_;
+  in_flight_bytes_ -= packet.bytes();
+  ++delivered_;
+  delivered_bytes_ += packet.bytes();
+  simulator_.fingerprint().add(static_cast<std::uint32_t>(Item::delivered), simulator_.now(), identity,
+                               std::uint64_t{packet.seq} << 32 | std::uint32_t{packet.segments} << 16 | packet.ordinal);
+}
+
+/// Nobody listens on this UDP port: the packet is lost and its sender told.
+void Network::refuse(std::uint32_t id) {
+  const Packet packet = packets_[id];
+  answer(packet.source, PacketKind::icmp_port_unreachable, kNoFlags, packet.bytes(), packet.host, simulator_.now());
+  lose(id, DropReason::no_listener, {Place::Kind::host, packet.host});
+  if (is_open(packet.target)) {
+    release_flow(packet.target, flows_[packet.target.index()]);
+  }
+}
+
+bool Network::is_lost_on_line(const Packet& packet, std::uint32_t port) const {
+  std::uint64_t who = 0;
+  if (is_open(packet.source)) {
+    who = flows_[packet.source.index()].identity << 1 | (flows_[packet.source.index()].flags & kFlowInitiator);
+  } else if (is_open(packet.target)) {
+    who = flows_[packet.target.index()].identity << 1;
+  }
+  return loss_draws_.draw(who, std::uint32_t{packet.ordinal} << 16 ^ port).bits32() < ports_[port].loss;
+}
+
+/// Counts a packet under way as lost and frees it.
+void Network::lose(std::uint32_t id, DropReason reason, Place place, const policy::Verdict& verdict) {
+  Packet& packet = packets_[id];
+  const Flow* flow = nullptr;
+  if (is_open(packet.source)) {
+    flow = &flows_[packet.source.index()];
+  } else if (is_open(packet.target)) {
+    flow = &flows_[packet.target.index()];
+  }
+  count_drop(reason, place, verdict, flow, packet);
+  --in_flight_;
+  in_flight_bytes_ -= packet.bytes();
+  const FlowHandle source = packet.source;
+  const bool was_unbound = source.is_valid() && !packet.target.is_valid();
+  packet.size = 0;
+  packets_.release(id);
+  if (was_unbound) {
+    unbind(source);
+  }
+}
+
+void Network::count_drop(DropReason reason, Place place, const policy::Verdict& verdict, const Flow* flow,
+                         const Packet& packet) {
+  drops_.count(reason, place, verdict, flow != nullptr ? flow->account : 0, packet.bytes());
+  simulator_.fingerprint().add(static_cast<std::uint32_t>(Item::dropped), simulator_.now(),
+                               flow != nullptr ? flow->identity : 0,
+                               static_cast<std::uint64_t>(reason) << 32 | (packet.seq ^ packet.ordinal));
+}
+
+/// A packet that only its sender's half could identify is gone or has found its flow.
+void Network::unbind(FlowHandle source) {
+  Flow& flow = flows_[source.index()];
+  --flow.unbound;
+  if (flow.unbound == 0 && (flow.flags & kFlowClosing) != 0) {
+    release_flow(source, flow);
+  }
+}
+
+void Network::prefetch_hop(std::uint32_t id) const {
+  __builtin_prefetch(&ports_[packets_[id].port], 1);
+}
+
+void Network::prefetch_end(std::uint32_t id) const {
+  const FlowHandle target = packets_[id].target;
+  if (target.is_valid()) {
+    __builtin_prefetch(&flows_[target.index()], 1);
+  }
+}
+
+}  // namespace podwire::dataplane
