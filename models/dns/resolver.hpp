@@ -62,8 +62,8 @@ struct LookupResult {
   LookupStatus status = LookupStatus::timeout;
   std::span<const IpAddress> addresses;  // with `found`: IPv4 before IPv6, each in the order of its answer; valid
                                          // within the upcall
-  std::uint32_t candidates = 0;  // names asked
-  std::uint32_t queries = 0;     // datagrams and TCP queries sent
+  std::uint32_t candidates = 0;          // names asked
+  std::uint32_t queries = 0;             // datagrams and TCP queries sent
   Duration elapsed;
 };
 

@@ -40,22 +40,22 @@ SearchPlan plan_search(std::string_view host, const ResolvConf& conf, NameTable&
   const bool is_qualified = host.ends_with('.');
   const std::string bare = normalized(host);
   SearchPlan plan;
-  bool tries_as_is = false;
   const auto add = [&](const std::string& name) { plan.candidates.push_back({names.intern(name), is_sendable(name)}); };
   if (dots >= conf.ndots || is_qualified) {
     add(bare);
     plan.is_as_is_first = true;
-    tries_as_is = true;
   }
   plan.search_begin = static_cast<std::uint16_t>(plan.candidates.size());
   if (!is_qualified) {
     for (const std::string& domain : conf.searches) {
-      tries_as_is = tries_as_is || domain.empty();
+      if (domain.empty()) {
+        plan.root = std::min(plan.root, static_cast<std::uint16_t>(plan.candidates.size()));
+      }
       add(domain.empty() ? bare : bare + "." + domain);
     }
   }
   plan.search_end = static_cast<std::uint16_t>(plan.candidates.size());
-  if (!tries_as_is) {
+  if (!plan.is_as_is_first) {
     add(bare);
   }
   return plan;
@@ -77,7 +77,11 @@ bool SearchState::advance(const SearchPlan& plan, QueryOutcome outcome) {
     has_server_failure_ = has_server_failure_ || outcome == QueryOutcome::server_failure;
     leaves_list = outcome == QueryOutcome::timed_out || outcome == QueryOutcome::failed;
   }
+  const bool was_bare = candidate_ >= plan.root;  // the root domain's turn has come: the name was asked as it is
   candidate_ = leaves_list ? plan.search_end : static_cast<std::uint16_t>(candidate_ + 1);
+  if (candidate_ >= plan.search_end && was_bare) {
+    return finish(plan, outcome);
+  }
   return candidate_ < plan.candidates.size() || finish(plan, outcome);
 }
 

@@ -48,6 +48,7 @@ struct SearchPlan {
   std::vector<Candidate> candidates;  // in the order in which they are tried
   std::uint16_t search_begin = 0;     // candidates [search_begin, search_end) are the search list
   std::uint16_t search_end = 0;
+  std::uint16_t root = 0xffff;  // the first candidate that a root search domain makes; then the last one is superfluous
   bool is_as_is_first = false;
 };
 

@@ -314,7 +314,8 @@ Answer Zone::make_reverse(std::string_view name, RecordType type) const {
     for (const Service& service : cluster_.services) {
       if (!service.cluster_ip.is_unspecified() && service.cluster_ip == *address) {
         answer.texts.push_back(
-            normalized(service.name + "." + cluster_.namespaces[service.name_space.index()].name + ".svc.") + domain_);
+            normalized(service.name + "." + cluster_.namespaces[service.name_space.index()].name + ".svc") + "." +
+            domain_);
       }
     }
     if (answer.texts.empty()) {  // endpoints only when no ClusterIP matches; one name for each Service that owns it
@@ -326,7 +327,7 @@ Answer Zone::make_reverse(std::string_view name, RecordType type) const {
             if (!is_found && backend.ip == *address && is_ready(cluster_, service, backend)) {
               is_found = true;
               answer.texts.push_back(endpoint_label(backend) + "." +
-                                     normalized(service.name + "." + name_space + ".svc.") + domain_);
+                                     normalized(service.name + "." + name_space + ".svc") + "." + domain_);
             }
           }
         }
