@@ -158,6 +158,7 @@ class Expander {
                              .name = {}});
     workload().pods.push_back(id);
     state_.is_pinned.push_back(is_pinned);
+    state_.ip_spans.emplace_back();
     if (!wanted_node.empty()) {
       cluster_.pods.back().node = cluster_.find_node(wanted_node);
     }
@@ -284,6 +285,7 @@ class Expander {
   void take_address(const LivePod& live, Pod& pod) {
     if (!live.status.ips.empty()) {
       pod.ip = live.status.ips.front();
+      state_.ip_spans.back() = live.status.ip_span;
     }
     if (!pod.node.is_valid()) {
       return;
