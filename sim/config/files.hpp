@@ -13,8 +13,8 @@ namespace podwire::config {
 
 /// Where files may lie. An empty list allows every place (paths given on the command line name their own roots).
 struct FileAccess {
-  std::vector<std::filesystem::path> roots;  // canonical folders
-  std::size_t max_files = 50'000;            // found below one folder
+  std::vector<std::filesystem::path> roots = {};  // canonical folders
+  std::size_t max_files = 50'000;                 // found below one folder
   std::size_t max_folder_depth = 32;
   Limits limits = {};
 };

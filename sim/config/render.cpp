@@ -87,7 +87,7 @@ std::string excerpt(const Diagnostic& diagnostic, const SourceMap& sources, cons
                          is_comment ? "" : kMask);
     if (column >= key_end) {  // the caret stands under the mask
       column = std::min(masked.size(), key_end + (key_end > 0 && line[key_end - 1] == ':' ? 1 : 0));
-      length = 1;
+      length = std::min(kMask.size(), masked.size() - column);
     } else {
       length = std::min(length, key_end - column);
     }
@@ -160,27 +160,33 @@ std::string render_one(const Diagnostic& diagnostic, const SourceMap& sources, c
 }  // namespace
 
 std::string render(const Diagnostics& diagnostics, const SourceMap& sources, const RenderOptions& options) {
-  std::vector<const Diagnostic*> ordered;
+  struct Entry {
+    const Diagnostic* diagnostic;
+    const Diagnostic* about;  // of a note the problem before it, whose place in the order it shares
+  };
+  std::vector<Entry> ordered;
   std::size_t warnings = 0;
   for (const Diagnostic& diagnostic : diagnostics.all()) {
-    ordered.push_back(&diagnostic);
+    const bool is_note = diagnostic.severity == Severity::note && !ordered.empty();
+    ordered.push_back({&diagnostic, is_note ? ordered.back().about : &diagnostic});
     warnings += diagnostic.severity == Severity::warning ? 1 : 0;
   }
   if (ordered.empty()) {
     return {};
   }
   // What has no place (a missing file) comes first; equals stay in the order they were found.
-  std::stable_sort(ordered.begin(), ordered.end(), [](const Diagnostic* a, const Diagnostic* b) {
-    if (a->span.is_known() != b->span.is_known()) {
-      return !a->span.is_known();
+  std::stable_sort(ordered.begin(), ordered.end(), [](const Entry& left, const Entry& right) {
+    const Span a = left.about->span;
+    const Span b = right.about->span;
+    if (!a.is_known() || !b.is_known()) {
+      return !a.is_known() && b.is_known();
     }
-    return a->span.is_known() &&
-           (a->span.source != b->span.source ? a->span.source < b->span.source : a->span.begin < b->span.begin);
+    return a.source != b.source ? a.source < b.source : a.begin < b.begin;
   });
   std::string text;
   const std::size_t count = std::min(options.limit, ordered.size());
   for (std::size_t i = 0; i < count; ++i) {
-    text += render_one(*ordered[i], sources, options);
+    text += render_one(*ordered[i].diagnostic, sources, options);
   }
   return text + summary(diagnostics.error_count(), warnings, ordered.size() - count) + "\n";
 }

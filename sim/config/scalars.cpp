@@ -250,10 +250,10 @@ std::optional<Duration> as_duration(Node node, std::string_view object, Diagnost
   const std::optional<Duration> value = text.has_value() ? parse_duration(*text) : std::nullopt;
   if (text.has_value() && !value.has_value()) {
     const bool is_bare = decimal(*text).has_value();
-    wrong(node, object, "bad-unit", "a duration such as 5s or 1.5ms, not negative, below 106 days",
+    wrong(node, object, "bad-unit", "a duration such as 5s or 1.5ms",
           is_bare && !is_confidential(node)
               ? fmt::format("add a unit: {}s, {}ms", printable(*text, 30), printable(*text, 30))
-              : "units: ps ns us ms s m h d",
+              : "not negative, below 106 days; units: ps ns us ms s m h d",
           diagnostics);
   }
   return value;
@@ -273,8 +273,8 @@ std::optional<BitRate> as_bit_rate(Node node, std::string_view object, Diagnosti
   const auto text = own_text(node, object, "a bit rate such as 10Gbps", diagnostics);
   const std::optional<BitRate> value = text.has_value() ? parse_bit_rate(*text) : std::nullopt;
   if (text.has_value() && !value.has_value()) {
-    wrong(node, object, "bad-unit", "a bit rate such as 10Gbps or 25Gbit/s, above zero",
-          "units: bps kbps Mbps Gbps Tbps, or bit/s with the same prefixes", diagnostics);
+    wrong(node, object, "bad-unit", "a bit rate such as 10Gbps or 25Gbit/s",
+          "above zero; units: bps kbps Mbps Gbps Tbps, or bit/s with the same prefixes", diagnostics);
   }
   return value;
 }
@@ -289,10 +289,10 @@ std::optional<double> as_rate(Node node, std::string_view object, Diagnostics& d
   const Unit* const unit =
       slash == std::string_view::npos ? nullptr : unit_named(kDurationUnits, text->substr(slash + 1));
   if (!count.has_value() || unit == nullptr || *count <= 0) {
-    wrong(node, object, "bad-unit", "a rate such as 200/s, above zero",
+    wrong(node, object, "bad-unit", "a rate such as 200/s",
           slash == std::string_view::npos && count.has_value() && !is_confidential(node)
               ? fmt::format("add a unit: {}/s", printable(*text, 30))
-              : "a number, '/', and a unit of time: ps ns us ms s m h d",
+              : "a number above zero, '/', and a unit of time: ps ns us ms s m h d",
           diagnostics);
     return std::nullopt;
   }

@@ -32,7 +32,7 @@ struct SyntaxHint {
   std::string_view help;
 };
 
-constexpr std::array<SyntaxHint, 17> kSyntaxHints = {{
+constexpr std::array<SyntaxHint, 18> kSyntaxHints = {{
     {"tab", "a tab is used for indentation", "indent with spaces"},
     {"scalar without closing quote", "this quote is never closed", "add the closing quote"},
     {"trailing content after", "text after the closing quote", "quote the whole value, or escape the quote inside it"},
@@ -43,6 +43,7 @@ constexpr std::array<SyntaxHint, 17> kSyntaxHints = {{
      "line it up with its siblings"},
     {"wrongly indented sequence item", "this item's indentation fits no sequence above it",
      "line it up with its siblings"},
+    {"invalid extra closing", "a closing bracket too many", "remove it"},
     {"without a closing bracket", "a '[' is never closed", "add the ']'"},
     {"did not find expected node content", "a value is missing here", "is a bracket not closed?"},
     {"did not find expected '-' indicator", "expected a '- ' item like the ones above", "check the indentation"},
@@ -91,6 +92,7 @@ class YamlReader {
   void set_anchor(fy_token* anchor, std::uint32_t node);
   bool refuse_key(std::uint32_t begin);
   std::size_t report_syntax(fy_parser* parser, fy_diag* diag);
+  void point_at_opening(std::uint32_t& begin, std::uint32_t& end, std::string& message, std::string& help) const;
   TextRef text_of(fy_token* token, std::uint32_t begin, std::uint32_t end);
   std::uint32_t position(const fy_mark* mark, std::uint32_t otherwise) const;
   bool error(std::string code, std::string message, std::uint32_t begin, std::uint32_t end, std::string help = {}) {
@@ -188,6 +190,35 @@ YamlReader::Outcome YamlReader::read_stream(std::size_t start, std::size_t& erro
   return Outcome::end;
 }
 
+// What ends at the end of the text or at the next document was left open: the bracket or quote is the better place.
+void YamlReader::point_at_opening(std::uint32_t& begin, std::uint32_t& end, std::string& message,
+                                  std::string& help) const {
+  const std::string_view rest = text_.substr(begin);
+  const bool is_quote = message.find("quote") != std::string::npos;
+  if (is_quote && begin > 0 && begin < text_.size() && (text_[begin - 1] == '"' || text_[begin - 1] == '\'')) {
+    --begin;  // the marks leave out the quotes
+  }
+  if (!rest.starts_with("---") && rest.find_first_not_of(" \t\r\n") != std::string_view::npos) {
+    return;
+  }
+  if (is_quote) {
+    const std::size_t quote = text_.find_first_of("\"'", last_end_);
+    if (quote < begin) {
+      begin = static_cast<std::uint32_t>(quote);
+      end = begin + 1;
+    }
+    return;
+  }
+  const std::uint32_t open = builder_.current();
+  const char bracket = open == kNoNode ? ' ' : text_[std::min<std::size_t>(builder_.at(open).begin, text_.size() - 1)];
+  if (bracket == '[' || bracket == '{') {
+    begin = builder_.at(open).begin;
+    end = begin + 1;
+    message = fmt::format("this '{}' is never closed", bracket);
+    help = fmt::format("add the '{}'", bracket == '[' ? ']' : '}');
+  }
+}
+
 std::size_t YamlReader::report_syntax(fy_parser*, fy_diag* diag) {
   void* previous = nullptr;
   const fy_diag_error* found = fy_diag_errors_iterate(diag, &previous);
@@ -210,16 +241,7 @@ std::size_t YamlReader::report_syntax(fy_parser*, fy_diag* diag) {
     }
   }
   const std::size_t reached = begin;
-  const std::uint32_t open = builder_.current();
-  const char bracket =
-      open == kNoNode || builder_.at(open).begin >= text_.size() ? ' ' : text_[builder_.at(open).begin];
-  if ((bracket == '[' || bracket == '{') && text_.find_first_not_of(" \t\r\n", begin) == std::string_view::npos) {
-    // At the end of the text the bracket that was left open is the better place.
-    begin = builder_.at(open).begin;
-    end = begin + 1;
-    message = fmt::format("this '{}' is never closed", bracket);
-    help = fmt::format("add the '{}'", bracket == '[' ? ']' : '}');
-  }
+  point_at_opening(begin, end, message, help);
   error("yaml-syntax", fmt::format("malformed YAML: {}", message), begin, end, help);
   builder_.abandon();
   return reached;

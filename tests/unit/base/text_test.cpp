@@ -73,8 +73,9 @@ TEST(NearestWord, AThirdOfTheLengthIsTheLimit) {
   // "portsXX" has seven letters: two edits are allowed. "portsXXX" has eight: two again, and it needs three.
   EXPECT_EQ(nearest_word("portsXX", kKeys), "ports");
   EXPECT_EQ(nearest_word("portsXXX", kKeys), "");
-  // Never more than three edits, however long the word: four letters changed in 11.
-  EXPECT_EQ(nearest_word("podXXXXctor", kKeys), "");
+  // A third of 17 letters would be five; never more than three are allowed.
+  EXPECT_EQ(nearest_word("namespXXXSelector", kKeys), "namespaceSelector");
+  EXPECT_EQ(nearest_word("namesXXXXSelector", kKeys), "");
 }
 
 TEST(NearestWord, TiesGoToTheEarlierCandidate) {

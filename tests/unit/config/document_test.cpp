@@ -204,7 +204,7 @@ TEST_F(DocumentTest, MalformedYamlIsReportedAtItsPlace) {
 
 TEST_F(DocumentTest, EachBrokenDocumentOfAStreamIsReported) {
   EXPECT_EQ(problems("a: 'x\n---\nb: 1\n---\nc: [\n---\nd: 1\nd: 2\n"),
-            "yaml-syntax:2:1, yaml-syntax:6:1, duplicate-key:8:1");
+            "yaml-syntax:1:4, yaml-syntax:5:4, duplicate-key:8:1");
 }
 
 TEST_F(DocumentTest, MalformedJsonIsReportedAtItsPlace) {

@@ -1,0 +1,55 @@
+// The command: verbs over scenarios and manifests. Exit codes are part of its interface:
+// 0 as expected; 1 an expectation failed; 2 bad input or usage; 3 a bug of ours; 4 inconclusive; 130 interrupted.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/cli/options.hpp"
+#include "app/report/text_table.hpp"
+#include "app/scenario/load.hpp"
+
+namespace podwire::cli {
+
+enum class Exit : int { ok = 0, failed = 1, bad_input = 2, bug = 3, inconclusive = 4, interrupted = 130 };
+
+/// The exit code that says most: a bug before bad input before an interruption before a failure before a doubt.
+Exit worse(Exit a, Exit b);
+
+/// Runs the command with the words after the program's name; catches everything. Reads the environment (NO_COLOR, TERM)
+/// and writes to the process's standard streams.
+int run_command(const std::vector<std::string>& arguments);
+
+// The verbs.
+Exit verb_run(const CommandLine& line);
+Exit verb_reach(const CommandLine& line);
+Exit verb_explain(const CommandLine& line);
+Exit verb_models(const CommandLine& line);
+Exit verb_version(const CommandLine& line);
+
+// What verbs share.
+
+/// Prints a line to standard error: "podwire: MESSAGE".
+void say(const std::string& message);
+/// Shows diagnostics on standard error: short lines when that is no terminal. Warnings alone are left out when quiet.
+void show(const Diagnostics& diagnostics, const SourceMap& sources, const CommandLine& line);
+/// Whether the table that goes to `request` is coloured.
+report::Style style_for(const CommandLine& line, const OutputRequest& request);
+/// Writes every requested format; `text_of(format, style)` renders one. bad_input when one cannot be written.
+template <class Render>
+Exit write_outputs(const CommandLine& line, Render render);
+/// Adds standard input's text to `options` if some path is "-". A message when it cannot be read.
+bool read_standard_input(const std::vector<std::string>& paths, scenario::LoadOptions& options);
+/// Reports what is wrong with one output's file, as an exit code.
+Exit write_one(const OutputRequest& request, const std::string& text);
+
+template <class Render>
+Exit write_outputs(const CommandLine& line, Render render) {
+  Exit exit = Exit::ok;
+  for (const OutputRequest& request : line.outputs) {
+    exit = worse(exit, write_one(request, render(request.format, style_for(line, request))));
+  }
+  return exit;
+}
+
+}  // namespace podwire::cli

@@ -1,0 +1,64 @@
+// The command line: which verb, which options it takes, and what was given, typed and checked.
+//
+// Boost.Program_options splits the words (guessing of abbreviations off); types, help and messages are ours, because
+// the library turns -1 into 2^64 - 1 for unsigned options and its help cannot be read at night.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/cli/output.hpp"
+#include "app/scenario/load.hpp"
+
+namespace podwire::cli {
+
+enum class Color : std::uint8_t { automatic, always, never };
+
+/// An option as help shows it and the parser takes it.
+struct OptionDoc {
+  std::string_view name;      // "output"
+  char letter = 0;            // 'o', 0: none
+  std::string_view argument;  // "FORMAT[=FILE]"; "": a switch
+  std::string_view text;      // help, one sentence or two
+};
+
+/// A verb as help shows it.
+struct VerbDoc {
+  std::string_view name;
+  std::string_view arguments;  // "PATH…"
+  std::string_view summary;    // one line, for the list of verbs
+  std::string_view text;       // a paragraph or two
+  std::span<const std::string_view> options;
+  std::span<const std::string_view> examples;
+};
+
+std::span<const VerbDoc> verbs();
+const VerbDoc* find_verb(std::string_view name);
+const OptionDoc& option_doc(std::string_view name);
+
+/// What was given. Paths and positional words stand in `words`; -f adds to `files`.
+struct CommandLine {
+  std::vector<std::string> words;
+  std::vector<std::string> files;
+  std::vector<OutputRequest> outputs;
+  scenario::LoadOptions load;
+  std::string record_folder;
+  unsigned jobs = 1;
+  bool is_quiet = false;
+  bool wants_help = false;
+  Color color = Color::automatic;
+};
+
+/// Parses the words after the verb. Nothing and `problem` when they are no use.
+std::optional<CommandLine> parse_command_line(const VerbDoc& verb, const std::vector<std::string>& arguments,
+                                              std::string& problem);
+
+/// Help for everything, and for one verb.
+std::string overall_help();
+std::string verb_help(const VerbDoc& verb);
+
+}  // namespace podwire::cli

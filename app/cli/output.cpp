@@ -1,0 +1,146 @@
+#include "app/cli/output.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "sim/base/text.hpp"
+
+namespace podwire::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string system_message(int error) {
+  return std::strerror(error);  // NOLINT(concurrency-mt-unsafe): called from the main thread alone
+}
+
+// Devices and pipes cannot be replaced by a rename, and need not be.
+bool is_replaceable(const std::string& file) {
+  struct stat status {};
+  return stat(file.c_str(), &status) != 0 || S_ISREG(status.st_mode);
+}
+
+std::string write_in_place(const std::string& file, std::string_view text) {
+  const int descriptor = open(file.c_str(), O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return system_message(errno);
+  }
+  std::string problem = write_all(descriptor, text);
+  if (close(descriptor) != 0 && problem.empty()) {
+    problem = system_message(errno);
+  }
+  return problem;
+}
+
+std::string write_and_rename(const std::string& file, std::string_view text) {
+  const std::string temporary = fmt::format("{}.{}.partial", file, getpid());
+  const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0) {
+    return system_message(errno);
+  }
+  std::string problem = write_all(descriptor, text);
+  // Some file systems report a full disk only here.
+  if (close(descriptor) != 0 && problem.empty()) {
+    problem = system_message(errno);
+  }
+  if (problem.empty() && std::rename(temporary.c_str(), file.c_str()) != 0) {
+    problem = system_message(errno);
+  }
+  if (!problem.empty()) {
+    unlink(temporary.c_str());
+  }
+  return problem;
+}
+
+}  // namespace
+
+std::string_view to_string(Format format) {
+  constexpr std::string_view kNames[] = {"table", "json", "csv"};
+  return kNames[static_cast<std::size_t>(format)];
+}
+
+std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::string>& texts, std::string& problem) {
+  std::vector<OutputRequest> requests;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    OutputRequest request;
+    if (name == "table") {
+      request.format = Format::table;
+    } else if (name == "json") {
+      request.format = Format::json;
+    } else if (name == "csv") {
+      request.format = Format::csv;
+    } else {
+      problem = fmt::format("-o: no format is called \"{}\" (table, json, csv)", printable(name, 40));
+      return std::nullopt;
+    }
+    if (equals != std::string::npos) {
+      request.file = text.substr(equals + 1);
+      if (request.file.empty()) {
+        problem = fmt::format("-o {}: no file after the =", printable(text, 40));
+        return std::nullopt;
+      }
+    }
+    const bool is_taken = std::any_of(requests.begin(), requests.end(),
+                                      [&](const OutputRequest& other) { return other.file == request.file; });
+    if (is_taken) {
+      problem = request.file.empty() ? "-o: only one format can go to standard output; give the others a file"
+                                     : fmt::format("-o: two formats for \"{}\"", printable(request.file));
+      return std::nullopt;
+    }
+    requests.push_back(std::move(request));
+  }
+  if (requests.empty()) {
+    requests.push_back({});
+  }
+  return requests;
+}
+
+std::string problem_with_file(const std::string& file) {
+  std::error_code error;
+  const fs::path path(file);
+  if (fs::is_directory(path, error)) {
+    return "it is a folder";
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, error)) {
+    return fmt::format("there is no folder \"{}\"", printable(folder.string()));
+  }
+  const bool exists = fs::exists(path, error);
+  if (exists && !is_replaceable(file)) {
+    return access(file.c_str(), W_OK) == 0 ? "" : system_message(errno);
+  }
+  return access(folder.c_str(), W_OK) == 0 ? "" : system_message(errno);
+}
+
+std::string write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(descriptor, text.data(), text.size());
+    if (written < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return errno == EPIPE ? "" : system_message(errno);
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return "";
+}
+
+std::string write_output(const OutputRequest& request, std::string_view text) {
+  if (request.file.empty()) {
+    return write_all(STDOUT_FILENO, text);
+  }
+  return is_replaceable(request.file) ? write_and_rename(request.file, text) : write_in_place(request.file, text);
+}
+
+}  // namespace podwire::cli

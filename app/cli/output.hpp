@@ -1,0 +1,34 @@
+// Where results go: standard output or files, whole or not at all.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace podwire::cli {
+
+enum class Format : std::uint8_t { table, json, csv };
+std::string_view to_string(Format format);
+
+/// One `-o FORMAT[=FILE]`.
+struct OutputRequest {
+  Format format = Format::table;
+  std::string file;  // "": standard output
+};
+
+/// Parses `-o` texts; without any, a table on standard output. Nothing and `problem` when one is malformed, when two
+/// want standard output, or when two name one file.
+std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::string>& texts, std::string& problem);
+
+/// Whether `file` can probably be written; asked before long work. "" or what is wrong.
+std::string problem_with_file(const std::string& file);
+
+/// Writes `text` to a file descriptor to its end. "" when done, or when the reader went away (EPIPE: it has what it
+/// wants); else what is wrong ("No space left on device").
+std::string write_all(int descriptor, std::string_view text);
+
+/// Writes standard output or the file. A regular file appears under its name only when it is complete.
+std::string write_output(const OutputRequest& request, std::string_view text);
+
+}  // namespace podwire::cli

@@ -1,0 +1,129 @@
+// podwire run: play scenarios, print what happened, evaluate what was expected.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <memory>
+
+#include "app/cli/cli.hpp"
+#include "app/cli/progress.hpp"
+#include "app/report/run_report.hpp"
+#include "app/scenario/batch.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::cli {
+namespace {
+
+struct Loaded {
+  SourceMap sources;
+  std::optional<scenario::Scenario> scenario;
+};
+
+// All scenarios are loaded before any is played, so that a mistake in the last one shows at once.
+Exit load_all(const CommandLine& line, const std::vector<std::string>& paths,
+              std::vector<std::unique_ptr<Loaded>>& loaded) {
+  scenario::LoadOptions options = line.load;
+  options.requires_scenario = true;
+  if (!read_standard_input(paths, options)) {
+    return Exit::bad_input;
+  }
+  Exit exit = Exit::ok;
+  for (const std::string& path : paths) {
+    auto entry = std::make_unique<Loaded>();
+    auto result = scenario::load(entry->sources, {path}, options);
+    show(result.diagnostics(), entry->sources, line);
+    if (result) {
+      entry->scenario = std::move(result).value();
+    } else {
+      exit = Exit::bad_input;
+    }
+    loaded.push_back(std::move(entry));
+  }
+  return exit;
+}
+
+bool files_are_writable(const CommandLine& line) {
+  for (const OutputRequest& request : line.outputs) {
+    if (const std::string problem = request.file.empty() ? "" : problem_with_file(request.file); !problem.empty()) {
+      say(fmt::format("{}: {}", printable(request.file), problem));
+      return false;
+    }
+  }
+  std::error_code error;
+  if (!line.record_folder.empty() && !std::filesystem::create_directories(line.record_folder, error) && error) {
+    say(fmt::format("{}: {}", printable(line.record_folder), error.message()));
+    return false;
+  }
+  return true;
+}
+
+scenario::BatchResult play(const CommandLine& line, const scenario::Scenario& scenario) {
+  scenario::BatchOptions options;
+  options.jobs = line.jobs;
+  options.record_folder = line.record_folder;
+  options.provenance = report::provenance_json(scenario);
+  scenario::BatchControl control(scenario::run_count(scenario));
+  // The batch has its own thread; this one watches signals and shows progress.
+  auto batch = std::async(std::launch::async, [&] { return scenario::play_batch(scenario, options, control); });
+  Progress progress(printable(scenario.name(), 40), line.is_quiet);
+  const Duration of_each = scenario.run().warmup + scenario.run().duration;
+  while (batch.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) {
+    if (InterruptGuard::is_interrupted()) {
+      control.stop();
+    }
+    progress.update(control.progress(of_each), fmt::format("{} of {} runs", control.finished(), control.run_count()));
+  }
+  progress.clear();
+  return batch.get();
+}
+
+Exit exit_of(const report::RunCounts& counts) {
+  if (counts.failed > 0) {
+    return Exit::failed;
+  }
+  return counts.inconclusive > 0 ? Exit::inconclusive : Exit::ok;
+}
+
+}  // namespace
+
+Exit verb_run(const CommandLine& line) {
+  std::vector<std::string> paths = line.words;
+  paths.insert(paths.end(), line.files.begin(), line.files.end());
+  if (paths.empty()) {
+    say("run: which scenario? Give a folder with scenario.yaml, or the file");
+    return Exit::bad_input;
+  }
+  std::vector<std::unique_ptr<Loaded>> loaded;
+  if (!files_are_writable(line)) {
+    return Exit::bad_input;
+  }
+  if (const Exit exit = load_all(line, paths, loaded); exit != Exit::ok) {
+    return exit;
+  }
+  const InterruptGuard guard;
+  std::vector<report::RunReport> reports;
+  for (const auto& entry : loaded) {
+    const scenario::BatchResult batch = play(line, *entry->scenario);
+    if (batch.is_interrupted) {
+      say(fmt::format("interrupted after {} of {} runs of {}; nothing is printed", batch.runs.size(),
+                      scenario::run_count(*entry->scenario), printable(entry->scenario->name())));
+      return Exit::interrupted;
+    }
+    reports.push_back(report::summarise(*entry->scenario, batch, entry->sources));
+  }
+  const Exit written = write_outputs(line, [&](Format format, const report::Style& style) {
+    switch (format) {
+      case Format::json:
+        return report::run_json(reports);
+      case Format::csv:
+        return report::run_csv(reports);
+      case Format::table:
+        break;
+    }
+    return report::run_table(reports, style);
+  });
+  return worse(written, exit_of(report::count(reports)));
+}
+
+}  // namespace podwire::cli

@@ -1,0 +1,131 @@
+// The text of the command's help: verbs, options, examples. What is not built is not named here.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/cli/options.hpp"
+#include "app/report/text_table.hpp"
+#include "sim/base/check.hpp"
+
+namespace podwire::cli {
+namespace {
+
+constexpr OptionDoc kOptions[] = {
+    {"filename", 'f', "FILE", "a further input; - is standard input"},
+    {"output", 'o', "FORMAT[=FILE]", "table, json or csv, to standard output or a file; may be repeated"},
+    {"policy-set", 'p', "NAME", "only these policy sets of the scenario"},
+    {"cni", 0, "PROFILE", "the network plugin, instead of what the input says; `podwire models` lists them"},
+    {"set", 0, "PATH=VALUE",
+     "change a field of the scenario, e.g. cluster.nodes.count=10, workloads.browse.rate=500/s"},
+    {"seed", 0, "SEEDS", "play these seeds: 7, 1..5 or 1,4,9"},
+    {"jobs", 'j', "N", "runs played at once (default: the number of processors)"},
+    {"record", 0, "FOLDER", "write one HDF5 file for each run into this folder"},
+    {"ignore-kind", 0, "KIND", "accept that objects of this kind are not modelled; the output repeats it"},
+    {"allow-path", 0, "PATH", "files may also lie below this folder, not only below the scenario's"},
+    {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
+    {"quiet", 'q', "", "no progress, no warnings"},
+    {"help", 'h', "", "this text"},
+};
+
+constexpr std::string_view kRunOptions[] = {"output",   "policy-set",  "set",        "seed",  "jobs",  "cni", "record",
+                                            "filename", "ignore-kind", "allow-path", "color", "quiet", "help"};
+constexpr std::string_view kRunExamples[] = {
+    "podwire run scenarios/three-tier",
+    "podwire run scenarios/three-tier -p complete --seed 1..5 -o table -o json=result.json",
+    "podwire run scenario.yaml --set workloads.browse.rate=2000/s --cni cilium-vxlan",
+};
+constexpr std::string_view kReachOptions[] = {"output",      "policy-set", "cni",   "set",   "filename",
+                                              "ignore-kind", "allow-path", "color", "quiet", "help"};
+constexpr std::string_view kReachExamples[] = {
+    "podwire reach manifests/ policies/",
+    "kustomize build overlays/prod | podwire reach -",
+    "podwire reach scenarios/three-tier -p complete -o csv",
+};
+constexpr std::string_view kExplainExamples[] = {
+    "podwire explain frontend/deploy/web backend/svc/api:80 manifests/",
+    "podwire explain shop/web-0 10.0.0.7:5432/TCP dump.json",
+    "podwire explain external frontend/deploy/web:8080 scenarios/three-tier",
+};
+constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
+constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-vxlan",
+                                                "podwire models -o csv=models.csv"};
+constexpr std::string_view kVersionOptions[] = {"output", "help"};
+constexpr std::string_view kVersionExamples[] = {"podwire version", "podwire version -o json"};
+
+constexpr VerbDoc kVerbs[] = {
+    {"run", "PATH…", "play a scenario: what connects, what breaks, why, and how slowly",
+     "Plays every policy set of a scenario (a folder with scenario.yaml, or the file) under every seed, prints a table "
+     "for each policy set, and evaluates the scenario's expectations. Exit status: 0 all as expected, 1 an expectation "
+     "failed, 2 bad input, 4 inconclusive, 130 interrupted.",
+     kRunOptions, kRunExamples},
+    {"reach", "PATH…", "list all allowed connections between workloads, and with the outside",
+     "Reads a scenario, or manifests as layers (files, folders, `kubectl get -o yaml|json` dumps, - for standard "
+     "input; a later one replaces objects of an earlier one), and lists what the policies allow. Nothing is played. "
+     "Exit status: 0, 2 bad input, 4 when an object that is not modelled leaves verdicts unknown.",
+     kReachOptions, kReachExamples},
+    {"explain", "SOURCE DESTINATION[:PORT[/PROTOCOL]] PATH…", "say why one connection is allowed or denied",
+     "Names both directions' verdicts with the deciding rule and its place in the files. SOURCE and DESTINATION are "
+     "namespace/kind/name, namespace/name where that is unambiguous, an address, or `external`; a port is the "
+     "Service's "
+     "own for Services, the pod's otherwise. Exit status: 0, 2 bad input, 4 when the verdict is unknown.",
+     kReachOptions, kExplainExamples},
+    {"models", "[PROFILE…]", "list every parameter with its unit, default, certainty and source",
+     "Lists the parameters of the network plugins' profiles and of the other models.", kModelsOptions, kModelsExamples},
+    {"version", "", "print the version", "Prints the version and what it was built with.", kVersionOptions,
+     kVersionExamples},
+};
+
+}  // namespace
+
+std::span<const VerbDoc> verbs() {
+  return kVerbs;
+}
+
+const VerbDoc* find_verb(std::string_view name) {
+  const auto at = std::find_if(std::begin(kVerbs), std::end(kVerbs), [&](const VerbDoc& v) { return v.name == name; });
+  return at == std::end(kVerbs) ? nullptr : at;
+}
+
+const OptionDoc& option_doc(std::string_view name) {
+  const auto at =
+      std::find_if(std::begin(kOptions), std::end(kOptions), [&](const OptionDoc& o) { return o.name == name; });
+  PODWIRE_CHECK(at != std::end(kOptions), "cli", "verbs name known options");
+  return *at;
+}
+
+std::string overall_help() {
+  report::TextTable table;
+  table.column("");
+  table.column("");
+  for (const VerbDoc& verb : kVerbs) {
+    table.row({std::string(verb.name), std::string(verb.summary)});
+  }
+  return fmt::format(
+      "podwire rehearses a Kubernetes cluster's network: what connects, what breaks, why, when and how slowly.\n\n"
+      "usage: podwire VERB [OPTIONS] [ARGUMENTS]\n\n{}\n"
+      "examples:\n  podwire run scenarios/three-tier\n  podwire reach manifests/\n"
+      "  podwire explain frontend/deploy/web backend/svc/api:80 manifests/\n\n"
+      "`podwire VERB --help` explains a verb and its options.\n",
+      table.to_string(2, report::Style(false)));
+}
+
+std::string verb_help(const VerbDoc& verb) {
+  report::TextTable options;
+  options.column("");
+  options.column("");
+  for (const std::string_view name : verb.options) {
+    const OptionDoc& option = option_doc(name);
+    const std::string letter = option.letter == 0 ? std::string("    ") : fmt::format("-{}, ", option.letter);
+    options.row({fmt::format("{}--{}{}{}", letter, option.name, option.argument.empty() ? "" : " ", option.argument),
+                 std::string(option.text)});
+  }
+  std::string examples;
+  for (const std::string_view example : verb.examples) {
+    examples += fmt::format("  {}\n", example);
+  }
+  return fmt::format("podwire {}: {}\n\nusage: podwire {} [OPTIONS]{}{}\n\n{}\n\noptions:\n{}\nexamples:\n{}",
+                     verb.name, verb.summary, verb.name, verb.arguments.empty() ? "" : " ", verb.arguments,
+                     report::wrapped(verb.text, 0), options.to_string(2, report::Style(false)), examples);
+}
+
+}  // namespace podwire::cli

@@ -1,0 +1,126 @@
+// The head of every result: what it rests on.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "app/report/run_report.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::report {
+namespace {
+
+std::string plural(std::size_t count, std::string_view one, std::string_view many = {}) {
+  return count == 1     ? fmt::format("1 {}", one)
+         : many.empty() ? fmt::format("{} {}s", count, one)
+                        : fmt::format("{} {}", count, many);
+}
+
+std::vector<std::string> object_lines(const std::vector<cluster::UnmodelledObject>& objects, const SourceMap& sources) {
+  std::vector<std::string> lines;
+  for (const cluster::UnmodelledObject& object : objects) {
+    lines.push_back(fmt::format("{} {}{}{}", object.kind, object.full_name, object.span.is_known() ? " at " : "",
+                                sources.file_and_line(object.span)));
+  }
+  return lines;
+}
+
+std::string policies_text(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan) {
+  const auto& files = scenario.file->policy_sets;
+  const auto file = std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.name == plan.name; });
+  std::string text = plural(plan.policies.network_policies.size(), "NetworkPolicy", "NetworkPolicies");
+  if (scenario.is_manifests || file == files.end()) {
+    return text;
+  }
+  text += file->starts_from_cluster ? " (base: cluster" : " (base: none";
+  for (const scenario::Text& applied : file->apply) {
+    text += fmt::format(", plus {}", applied.text);
+  }
+  for (const scenario::Text& removed : file->remove) {
+    text += fmt::format(", without {}", removed.text);
+  }
+  return text + ")";
+}
+
+std::string run_text(const scenario::RunFile& run) {
+  return fmt::format(
+             "{} warm-up, {} measured, {} {}", scenario::format_seconds(run.warmup.seconds()),
+             scenario::format_seconds(run.duration.seconds()), run.seeds.size() == 1 ? "seed" : "seeds",
+             fmt::join(run.seeds.begin(),
+                       run.seeds.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(run.seeds.size(), 10)),
+                       ", ")) +
+         (run.seeds.size() > 10 ? " …" : "");
+}
+
+}  // namespace
+
+Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan, const SourceMap& sources,
+               bool was_played) {
+  const cluster::Cluster& cluster = plan.cluster();
+  Basis basis;
+  basis.cluster = fmt::format("{}: {}, {}, {}, {}", fmt::join(scenario.sources, ", "),
+                              plural(cluster.nodes.size(), "node"), plural(cluster.workloads.size(), "workload"),
+                              plural(cluster.pods.size(), "pod"), plural(cluster.services.size(), "Service"));
+  basis.policies = policies_text(scenario, plan);
+  basis.cni = fmt::format("{}, {}", plan.profile().name, plan.state->cni_choice);
+  if (!plan.profile().policy.is_enforced) {
+    basis.cni += "; it enforces no policy";
+  }
+  if (was_played) {
+    basis.timing = plan.profile().timing;
+    basis.run = run_text(scenario.run());
+  }
+  for (const cluster::Assumption& assumption : cluster.assumptions) {
+    basis.assumptions.emplace_back(assumption.topic, assumption.text);
+  }
+  for (const std::string& note : plan.policies.notes) {
+    basis.assumptions.emplace_back("policies", note);
+  }
+  basis.unknown = object_lines(cluster.unmodelled, sources);
+  basis.ignored = object_lines(cluster.ignored, sources);
+  for (const auto& [kind, count] : cluster.skipped_kinds) {
+    basis.skipped += fmt::format("{}{} {}", basis.skipped.empty() ? "" : ", ", count, kind);
+  }
+  basis.settings = scenario.settings;
+  return basis;
+}
+
+std::string basis_table(const Basis& basis, const Style& style) {
+  constexpr std::size_t kShown = 8;  // of a long list
+  constexpr std::size_t kIndent = 13;
+  std::string out;
+  const auto line = [&](std::string_view topic, const std::string& text, bool is_doubtful = false) {
+    const std::string wrapped_text = wrapped(printable(text, 2000), kIndent);
+    out += fmt::format("  {}{} {}\n", style.dim(topic),
+                       std::string(kIndent - 3 - std::min(kIndent - 3, topic.size()), ' '),
+                       is_doubtful ? style.doubtful(wrapped_text) : wrapped_text);
+  };
+  const auto list = [&](std::string_view topic, const std::vector<std::string>& texts) {
+    for (std::size_t i = 0; i < std::min(texts.size(), kShown); ++i) {
+      line(i == 0 ? topic : "", texts[i], true);
+    }
+    if (texts.size() > kShown) {
+      line("", fmt::format("and {} more", texts.size() - kShown), true);
+    }
+  };
+  line("cluster", basis.cluster);
+  line("policies", basis.policies);
+  line("network", basis.cni + (basis.timing.empty() ? "" : fmt::format("; timing: {}", basis.timing)));
+  if (!basis.run.empty()) {
+    line("run", basis.run);
+  }
+  for (const std::string& setting : basis.settings) {
+    line("set", setting);
+  }
+  for (const auto& [topic, text] : basis.assumptions) {
+    line("assumed", text);
+  }
+  list("unknown", basis.unknown);
+  list("ignored", basis.ignored);
+  if (!basis.skipped.empty()) {
+    line("skipped", basis.skipped + " (they cannot change a verdict)");
+  }
+  return out;
+}
+
+}  // namespace podwire::report

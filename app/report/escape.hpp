@@ -1,0 +1,17 @@
+// Names come from strangers' manifests: each output format has its own way of being deceived by them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace podwire::report {
+
+/// One CSV field (RFC 4180): quoted when it holds a comma, a quote or a line break. A text that a spreadsheet would
+/// take for a formula (it begins with = + - @, a tab or a carriage return) gets an apostrophe in front; numbers do not.
+std::string csv_field(std::string_view text);
+
+/// One CSV line with its line break.
+std::string csv_line(const std::vector<std::string>& fields);
+
+}  // namespace podwire::report

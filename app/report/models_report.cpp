@@ -1,0 +1,125 @@
+#include "app/report/models_report.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/report/escape.hpp"
+#include "models/workload/spec.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::report {
+namespace {
+
+using cni::Certainty;
+using nlohmann::ordered_json;
+
+// The underlay's defaults; reference/kubernetes-networking section 6 names what is published.
+ModelGroup underlay_group() {
+  const workload::UnderlaySpec defaults;
+  ModelGroup group{
+      .name = "underlay", .title = "The nodes' network (cluster.underlay)", .timing = "guess", .parameters = {}};
+  const auto add = [&](std::string path, std::string value, std::string unit, Certainty certainty, std::string source,
+                       std::string description) {
+    group.parameters.push_back(
+        {std::move(path), std::move(value), std::move(unit), certainty, std::move(source), std::move(description)});
+  };
+  const auto gbps = [](BitRate rate) { return fmt::format("{}", rate.bps() / 1'000'000'000); };
+  const auto microseconds = [](Duration time) { return fmt::format("{:g}", time.seconds() * 1e6); };
+  add("nodeRate", gbps(defaults.host_rate), "Gbit/s", Certainty::guess, "common servers", "link from node to leaf");
+  add("fabricRate", gbps(defaults.fabric_rate), "Gbit/s", Certainty::guess, "common leaf-spine fabrics",
+      "link from leaf to spine");
+  add("propagation", microseconds(defaults.propagation), "us", Certainty::derived, "5 ns/m over 100 m of fibre",
+      "of each link, one way");
+  add("switchLatency", microseconds(defaults.switch_latency), "us", Certainty::guess,
+      "cut-through 0.3-1 us, store-and-forward 2-5 us, by vendors' data sheets", "of each switch");
+  add("buffer", fmt::format("{}", defaults.port_buffer.count()), "byte", Certainty::guess, "shallow-buffer switches",
+      "drop-tail, of each output port");
+  add("mtu", fmt::format("{}", defaults.mtu.count()), "byte", Certainty::published, "IEEE 802.3", "of nodes and links");
+  add("loss", fmt::format("{:g}", defaults.loss), "1", Certainty::guess, "loss comes from full queues",
+      "probability for each packet and link");
+  add("edgeDelay", microseconds(defaults.edge_delay), "us", Certainty::guess, "a client of the same region",
+      "one way, between the cluster's edge and addresses outside");
+  return group;
+}
+
+}  // namespace
+
+std::vector<ModelGroup> model_groups(const std::vector<cni::Profile>& profiles, bool with_others) {
+  std::vector<ModelGroup> groups;
+  for (const cni::Profile& profile : profiles) {
+    groups.push_back({profile.name, profile.title, profile.timing, profile.parameters});
+  }
+  if (with_others) {
+    groups.push_back(underlay_group());
+  }
+  return groups;
+}
+
+std::string models_table(const std::vector<ModelGroup>& groups, const Style& style) {
+  std::string out;
+  for (const ModelGroup& group : groups) {
+    out += fmt::format("{}{}  {}{}\n", out.empty() ? "" : "\n", style.bold(printable(group.name)),
+                       printable(group.title), group.timing.empty() ? "" : fmt::format("  [timing: {}]", group.timing));
+    TextTable table;
+    table.column("parameter");
+    table.column("value", Align::right);
+    table.column("unit");
+    table.column("certainty");
+    table.column("source");
+    for (const cni::Parameter& parameter : group.parameters) {
+      const std::string certainty(to_string(parameter.certainty));
+      table.row({printable(parameter.path), printable(parameter.value, 40), printable(parameter.unit),
+                 parameter.certainty == cni::Certainty::guess ? style.doubtful(certainty) : certainty,
+                 printable(parameter.source)});
+    }
+    out += table.to_string(2, style);
+  }
+  return out;
+}
+
+std::string models_json(const std::vector<ModelGroup>& groups) {
+  ordered_json models = ordered_json::array();
+  for (const ModelGroup& group : groups) {
+    ordered_json parameters = ordered_json::array();
+    for (const cni::Parameter& parameter : group.parameters) {
+      parameters.push_back({{"path", parameter.path},
+                            {"value", parameter.value},
+                            {"unit", parameter.unit},
+                            {"certainty", to_string(parameter.certainty)},
+                            {"source", parameter.source},
+                            {"description", parameter.description}});
+    }
+    models.push_back({{"name", group.name},
+                      {"title", group.title},
+                      {"timing", group.timing},
+                      {"parameters", std::move(parameters)}});
+  }
+  const ordered_json object{{"apiVersion", "podwire/v1"}, {"models", std::move(models)}};
+  return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string models_csv(const std::vector<ModelGroup>& groups) {
+  std::string out = "model,parameter,value,unit,certainty,source,description\n";
+  for (const ModelGroup& group : groups) {
+    for (const cni::Parameter& parameter : group.parameters) {
+      out += csv_line({group.name, parameter.path, parameter.value, parameter.unit,
+                       std::string(to_string(parameter.certainty)), parameter.source, parameter.description});
+    }
+  }
+  return out;
+}
+
+std::string version_json(const Version& version) {
+  const ordered_json object{{"apiVersion", "podwire/v1"},
+                            {"version", version.version},
+                            {"build", version.build},
+                            {"compiler", version.compiler}};
+  return object.dump(2) + "\n";
+}
+
+std::string version_csv(const Version& version) {
+  return "version,build,compiler\n" + csv_line({version.version, version.build, version.compiler});
+}
+
+}  // namespace podwire::report

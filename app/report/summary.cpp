@@ -1,0 +1,229 @@
+// From a batch's results to the summary that every format prints.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "app/report/run_report.hpp"
+
+namespace podwire::report {
+namespace {
+
+using scenario::ExpectationResult;
+using scenario::PolicySetPlan;
+using scenario::RunRecord;
+using scenario::Scenario;
+using workload::WorkloadResult;
+
+Latency latency_of(const stats::Histogram& histogram) {
+  Latency latency;
+  latency.count = histogram.count();
+  const auto quantile = [&](double q) -> std::optional<double> {
+    const auto picoseconds = histogram.percentile(q);
+    return picoseconds ? std::optional(Duration::from_ps(*picoseconds).seconds()) : std::nullopt;
+  };
+  latency.p50 = quantile(0.5);
+  latency.p90 = quantile(0.9);
+  latency.p99 = quantile(0.99);
+  return latency;
+}
+
+WorkloadRow row_of(const workload::WorkloadSpec& spec, const WorkloadResult& result) {
+  WorkloadRow row;
+  row.name = spec.name;
+  row.kind = to_string(spec.kind);
+  row.from = spec.from.name;
+  row.to = spec.to.name;
+  row.requests = result.requests;
+  row.ok = result.count(workload::Outcome::ok);
+  for (std::size_t i = 0; i < workload::kOutcomeCount; ++i) {
+    if (result.outcomes[i] > 0) {
+      row.outcomes.emplace_back(workload::kOutcomeNames[i], result.outcomes[i]);
+    }
+  }
+  row.dns = latency_of(result.dns);
+  row.connect = latency_of(result.connect);
+  row.total = latency_of(result.total);
+  return row;
+}
+
+DropLine line_of(const workload::DropRow& drop, const PolicySetPlan& plan, const SourceMap& sources) {
+  return {.reason = drop.reason,
+          .where = drop.where,
+          .rule = drop.rule,
+          .place = sources.file_and_line(drop.span),
+          .workload = drop.workload.is_valid() ? plan.workloads[drop.workload.index()].name : std::string(),
+          .packets = drop.packets};
+}
+
+ExpectationLine line_of(const ExpectationResult& result, const SourceMap& sources) {
+  return {.result = result,
+          .rule_place = sources.file_and_line(result.rule),
+          .place = sources.file_and_line(result.span),
+          .seeds = {},
+          .seed_count = 1};
+}
+
+RunView view_of(const RunRecord& run, const PolicySetPlan& plan, const SourceMap& sources) {
+  RunView view;
+  view.policy_set = plan.name;
+  view.seed = run.seed;
+  view.fingerprint = plan.workloads.empty() ? "" : fmt::format("{:016x}", run.result.fingerprint);
+  for (std::size_t i = 0; i < plan.workloads.size(); ++i) {
+    view.workloads.push_back(row_of(plan.workloads[i], run.result.workloads[i]));
+  }
+  for (const workload::DropRow& drop : run.result.drops) {
+    view.drops.push_back(line_of(drop, plan, sources));
+  }
+  for (const ExpectationResult& result : run.expectations) {
+    view.expectations.push_back(line_of(result, sources));
+  }
+  view.packets = run.result.packets;
+  view.events = run.result.events;
+  view.notes = run.result.notes;
+  return view;
+}
+
+void add(WorkloadResult& sum, const WorkloadResult& other) {
+  sum.requests += other.requests;
+  for (std::size_t i = 0; i < workload::kOutcomeCount; ++i) {
+    sum.outcomes[i] += other.outcomes[i];
+  }
+  sum.dns.merge(other.dns);
+  sum.connect.merge(other.connect);
+  sum.total.merge(other.total);
+}
+
+std::vector<DropLine> merge_drops(const std::vector<RunView>& runs) {
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, DropLine> sums;
+  for (const RunView& run : runs) {
+    for (const DropLine& drop : run.drops) {
+      const auto [at, is_new] = sums.try_emplace({drop.reason, drop.where, drop.rule, drop.workload}, drop);
+      if (!is_new) {
+        at->second.packets += drop.packets;
+      }
+    }
+  }
+  std::vector<DropLine> drops;
+  for (auto& [key, drop] : sums) {
+    drops.push_back(std::move(drop));
+  }
+  std::stable_sort(drops.begin(), drops.end(),
+                   [](const DropLine& a, const DropLine& b) { return a.packets > b.packets; });
+  return drops;
+}
+
+bool is_worse(ExpectationResult::Status a, ExpectationResult::Status b) {
+  const auto rank = [](ExpectationResult::Status s) {
+    return s == ExpectationResult::Status::failed ? 2 : s == ExpectationResult::Status::inconclusive ? 1 : 0;
+  };
+  return rank(a) > rank(b);
+}
+
+// Of each expectation the worst run is shown, and in how many runs it did not pass.
+std::vector<ExpectationLine> merge_expectations(const std::vector<RunView>& runs) {
+  std::vector<ExpectationLine> lines;
+  for (const RunView& run : runs) {
+    for (std::size_t i = 0; i < run.expectations.size(); ++i) {
+      const ExpectationLine& line = run.expectations[i];
+      if (lines.size() <= i) {
+        lines.push_back(line);
+      } else if (is_worse(line.result.status, lines[i].result.status)) {
+        std::vector<std::uint64_t> seeds = std::move(lines[i].seeds);
+        lines[i] = line;
+        lines[i].seeds = std::move(seeds);
+      }
+      lines[i].seed_count = runs.size();
+      if (line.result.status != ExpectationResult::Status::passed) {
+        lines[i].seeds.push_back(run.seed);
+      }
+    }
+  }
+  return lines;
+}
+
+RunView merge(const std::vector<const RunRecord*>& records, const std::vector<RunView>& runs,
+              const PolicySetPlan& plan) {
+  RunView merged;
+  merged.policy_set = plan.name;
+  for (std::size_t i = 0; i < plan.workloads.size(); ++i) {
+    WorkloadResult sum;
+    for (const RunRecord* record : records) {
+      add(sum, record->result.workloads[i]);
+    }
+    merged.workloads.push_back(row_of(plan.workloads[i], sum));
+  }
+  std::set<std::string> notes;
+  for (const RunView& run : runs) {
+    merged.packets.sent += run.packets.sent;
+    merged.packets.delivered += run.packets.delivered;
+    merged.packets.dropped += run.packets.dropped;
+    merged.packets.in_flight += run.packets.in_flight;
+    merged.packets.hops += run.packets.hops;
+    merged.events += run.events;
+    for (const std::string& note : run.notes) {
+      if (notes.insert(note).second) {
+        merged.notes.push_back(note);
+      }
+    }
+  }
+  merged.drops = merge_drops(runs);
+  merged.expectations = merge_expectations(runs);
+  return merged;
+}
+
+}  // namespace
+
+RunReport summarise(const Scenario& scenario, const scenario::BatchResult& batch, const SourceMap& sources) {
+  RunReport report{.name = scenario.name(), .path = scenario.path, .policy_sets = {}};
+  for (std::size_t i = 0; i < scenario.policy_sets.size(); ++i) {
+    const PolicySetPlan& plan = scenario.policy_sets[i];
+    SetReport set;
+    set.name = plan.name;
+    set.basis = basis_of(scenario, plan, sources, !plan.workloads.empty());
+    for (const analysis::ReachRow& row : batch.policy_sets[i].reachability) {
+      set.reachability.push_back({row.source, row.destination, row.connections.to_string(), row.is_unknown});
+    }
+    std::vector<const RunRecord*> records;
+    for (const RunRecord& run : batch.runs) {
+      if (run.policy_set == i) {
+        records.push_back(&run);
+        set.runs.push_back(view_of(run, plan, sources));
+      }
+    }
+    set.merged = merge(records, set.runs, plan);
+    report.policy_sets.push_back(std::move(set));
+  }
+  return report;
+}
+
+RunCounts count(const std::vector<RunReport>& reports) {
+  RunCounts counts;
+  counts.scenarios = reports.size();
+  for (const RunReport& report : reports) {
+    for (const SetReport& set : report.policy_sets) {
+      for (const ExpectationLine& line : set.merged.expectations) {
+        ++counts.expectations;
+        counts.passed += line.result.status == ExpectationResult::Status::passed ? 1 : 0;
+        counts.failed += line.result.status == ExpectationResult::Status::failed ? 1 : 0;
+        counts.inconclusive += line.result.status == ExpectationResult::Status::inconclusive ? 1 : 0;
+      }
+    }
+  }
+  return counts;
+}
+
+std::string provenance_json(const Scenario& scenario) {
+  nlohmann::ordered_json object{{"scenario", scenario.name()}, {"path", scenario.path}};
+  object["sources"] = scenario.sources;
+  object["settings"] = scenario.settings;
+  object["warmup_s"] = scenario.run().warmup.seconds();
+  object["duration_s"] = scenario.run().duration.seconds();
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace podwire::report

@@ -1,0 +1,164 @@
+#include "app/scenario/batch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "sim/base/check.hpp"
+
+namespace podwire::scenario {
+
+void BatchControl::stop() {
+  is_stopped_.store(true, std::memory_order_relaxed);
+  for (workload::RunControl& control : controls_) {
+    control.stop.store(true, std::memory_order_relaxed);
+  }
+}
+
+double BatchControl::progress(Duration of_each) const {
+  double played = 0.0;
+  for (const workload::RunControl& control : controls_) {
+    played += static_cast<double>(control.simulated_ps.load(std::memory_order_relaxed));
+  }
+  const double whole = static_cast<double>(of_each.ps()) * static_cast<double>(controls_.size());
+  return whole > 0.0 ? std::min(1.0, played / whole) : 1.0;
+}
+
+std::size_t run_count(const Scenario& scenario) {
+  return scenario.policy_sets.size() * scenario.run().seeds.size();
+}
+
+// The jobs of one batch; each takes the next run that nobody has begun.
+class BatchPlayer {
+ public:
+  BatchPlayer(const Scenario& scenario, const BatchOptions& options, BatchControl& control)
+      : scenario_(scenario), options_(options), control_(control), slots_(run_count(scenario)) {
+    PODWIRE_CHECK(control.run_count() == slots_.size(), "scenario", "a control for each run");
+  }
+
+  BatchResult play() {
+    BatchResult batch;
+    for (const PolicySetPlan& plan : scenario_.policy_sets) {
+      batch.policy_sets.push_back(judge_policy_set(plan));
+    }
+    play_all();
+    for (Slot& slot : slots_) {
+      if (slot.error) {
+        std::rethrow_exception(slot.error);
+      }
+    }
+    batch.is_interrupted = control_.is_stopped();
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].is_done) {
+        batch.runs.push_back(finish(i, batch.policy_sets));
+      }
+    }
+    return batch;
+  }
+
+ private:
+  struct Slot {
+    workload::RunResult result;
+    std::exception_ptr error;
+    bool is_done = false;
+  };
+
+  std::size_t seed_count() const { return scenario_.run().seeds.size(); }
+
+  static PolicySetRecord judge_policy_set(const PolicySetPlan& plan) {
+    policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+    PolicySetRecord record;
+    record.reachability = analysis::reach(engine);
+    record.class_count = engine.class_count();
+    for (const Expectation& expectation : plan.expectations) {
+      if (expectation.connection) {
+        record.verdicts.push_back(check_verdict(engine, expectation));
+      }
+    }
+    return record;
+  }
+
+  void play_one(std::size_t index) {
+    const PolicySetPlan& plan = scenario_.policy_sets[index / seed_count()];
+    const std::uint64_t seed = scenario_.run().seeds[index % seed_count()];
+    Slot& slot = slots_[index];
+    if (!plan.workloads.empty()) {
+      policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+      workload::RunInput input;
+      input.engine = &engine;
+      input.workloads = plan.workloads;
+      input.underlay = scenario_.file->cluster.underlay;
+      input.seed = seed;
+      input.warmup = scenario_.run().warmup;
+      input.duration = scenario_.run().duration;
+      input.control = &control_.controls_[index];
+      input.provenance = options_.provenance;
+      if (!options_.record_folder.empty()) {
+        input.record_path = options_.record_folder / fmt::format("{}-seed{}.h5", plan.name, seed);
+      }
+      slot.result = options_.play(input);
+    }
+    slot.is_done = true;
+    control_.finished_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  void work() {
+    while (!control_.is_stopped()) {
+      const std::size_t index = next_.fetch_add(1, std::memory_order_relaxed);
+      if (index >= slots_.size()) {
+        return;
+      }
+      try {
+        play_one(index);
+      } catch (...) {
+        slots_[index].error = std::current_exception();
+        control_.stop();
+        return;
+      }
+    }
+  }
+
+  void play_all() {
+    const std::size_t jobs = std::min<std::size_t>(std::max(1u, options_.jobs), slots_.size());
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < jobs; ++i) {
+      threads.emplace_back([this] { work(); });
+    }
+    work();
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+  }
+
+  RunRecord finish(std::size_t index, const std::vector<PolicySetRecord>& policy_sets) {
+    RunRecord run;
+    run.policy_set = index / seed_count();
+    run.seed = scenario_.run().seeds[index % seed_count()];
+    run.result = std::move(slots_[index].result);
+    const PolicySetPlan& plan = scenario_.policy_sets[run.policy_set];
+    run.expectations = policy_sets[run.policy_set].verdicts;
+    for (const Expectation& expectation : plan.expectations) {
+      if (!expectation.connection) {
+        run.expectations.push_back(check_workload(plan, expectation, run.result));
+      }
+    }
+    std::sort(run.expectations.begin(), run.expectations.end(),
+              [](const ExpectationResult& a, const ExpectationResult& b) { return a.number < b.number; });
+    return run;
+  }
+
+  const Scenario& scenario_;
+  const BatchOptions& options_;
+  BatchControl& control_;
+  std::vector<Slot> slots_;
+  std::atomic<std::size_t> next_{0};
+};
+
+BatchResult play_batch(const Scenario& scenario, const BatchOptions& options, BatchControl& control) {
+  return BatchPlayer(scenario, options, control).play();
+}
+
+}  // namespace podwire::scenario

@@ -1,0 +1,129 @@
+// A scenario file as written, typed and checked as far as one can without the cluster: names are still text, each with
+// its place, to be resolved against the cluster later (see load.hpp). docs/scenario.md is its reference for people.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/scenario/settings.hpp"
+#include "models/cluster/cluster.hpp"
+#include "models/workload/spec.hpp"
+
+namespace podwire::scenario {
+
+/// A text of the file with its place.
+struct Text {
+  std::string text;
+  Span span = {};
+  bool empty() const { return text.empty(); }
+};
+
+/// The network plugin as the file or the command line names it.
+struct CniChoice {
+  Text profile = {};  // "auto", or a profile's name
+  config::Node overrides = {};
+  bool is_from_command_line = false;
+};
+
+struct ClusterFile {
+  std::vector<Text> from;  // layers, later ones replace earlier ones
+  cluster::ClusterOptions options;
+  std::string kubernetes_version = "auto";
+  CniChoice cni;
+  workload::UnderlaySpec underlay;
+  Span span = {};
+};
+
+struct PolicySetFile {
+  std::string name;
+  bool starts_from_cluster = true;  // base: cluster
+  std::vector<Text> apply = {};
+  std::vector<Text> remove = {};      // `delete`: namespace/networkpolicy/name
+  std::vector<Text> namespaces = {};  // policies that name no namespace are stamped into each of these
+  Span span = {};
+};
+
+struct WorkloadFile {
+  workload::WorkloadSpec spec;  // everything but `from` and `to`
+  Text from;
+  Text to;
+  std::optional<Port> port;
+  Span span = {};
+};
+
+/// `>= 99.9%`, `< 5ms`, `0`: a bound on a measured number.
+struct Threshold {
+  enum class Compare : std::uint8_t { less, at_most, equal, at_least, greater } compare = Compare::equal;
+  double value = 0.0;  // a fraction, seconds, or a count
+  std::string text;    // as written
+  Span span = {};
+  bool holds(double measured) const;
+};
+
+enum class Verdict : std::uint8_t { allowed, denied, unknown };
+/// "allowed", "denied", "unknown".
+std::string_view to_string(Verdict verdict);
+
+/// What is bounded in an expectation on a workload.
+enum class Measure : std::uint8_t { success, requests, outcome, dns_quantile, connect_quantile, total_quantile };
+
+struct MeasureBound {
+  Measure measure = Measure::success;
+  workload::Outcome outcome = workload::Outcome::ok;
+  double quantile = 0.0;
+  std::string name;  // as the file writes it: "success", "p99", "dns.p50", "outcome.dns-timeout"
+  Threshold threshold = {};
+};
+
+/// One item of `expect`: either a verdict on a connection or bounds on a workload.
+struct ExpectationFile {
+  std::vector<Text> policy_sets;  // empty: every policy set
+  Text from;
+  Text to;
+  std::optional<IpProtocol> protocol;
+  Port port;
+  std::optional<Verdict> verdict;
+  Text workload;
+  std::vector<MeasureBound> bounds;
+  Span span = {};
+};
+
+struct RunFile {
+  Duration warmup = Duration::from_s(1);
+  Duration duration = Duration::from_s(10);
+  std::vector<std::uint64_t> seeds = {1};
+};
+
+struct ScenarioFile {
+  std::string name;
+  std::string description;
+  ClusterFile cluster;
+  std::vector<PolicySetFile> policy_sets;  // in the file's order; never empty: "current" when the file names none
+  std::vector<WorkloadFile> workloads;
+  RunFile run;
+  std::vector<ExpectationFile> expectations;
+};
+
+/// Reads one document. Every problem is reported; what could be read is returned all the same, so that later stages can
+/// report theirs too. Errors: those of sim/config; not-a-scenario, unknown-version, not-supported-yet, missing-key,
+/// bad-value, bad-threshold, duplicate-name, too-many-runs.
+ScenarioFile read_scenario_file(config::Node root, Settings& settings, Diagnostics& diagnostics);
+
+/// Whether the document says it is a scenario (`kind: Scenario` of podwire).
+bool is_scenario(config::Node root);
+
+/// `7`, `1..3`, `1,5,9`; at most 10,000 of them, ascending ranges. Nothing, and the reason in `problem`, otherwise.
+std::optional<std::vector<std::uint64_t>> parse_seeds(std::string_view text, std::string& problem);
+
+/// `5432/TCP`, `53/UDP`, `80` (TCP).
+std::optional<std::pair<IpProtocol, Port>> parse_port(std::string_view text);
+
+// The parts of the file, one source file each.
+ClusterFile read_cluster_section(Section section);
+WorkloadFile read_workload_section(Section& section);
+ExpectationFile read_expectation_section(Section& section);
+
+}  // namespace podwire::scenario

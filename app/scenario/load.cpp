@@ -1,0 +1,415 @@
+#include "app/scenario/load.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "app/scenario/detect_cni.hpp"
+#include "app/scenario/names.hpp"
+#include "app/scenario/policy_sets.hpp"
+#include "models/cluster/objects.hpp"
+#include "sim/base/text.hpp"
+#include "sim/config/files.hpp"
+
+namespace podwire::scenario {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uintmax_t kLargestScenario = 4 << 20;  // bytes; manifests may be larger, and are read once only
+constexpr std::string_view kFileName = "scenario.yaml";
+
+// One load in progress; what is finished goes into `scenario`.
+class Loader {
+ public:
+  Loader(SourceMap& sources, const LoadOptions& options) : sources_(sources), options_(options) {}
+
+  Result<Scenario> load(const std::vector<std::string>& paths) {
+    for (const std::string& text : options_.settings) {
+      settings_.add(sources_, text, diagnostics_);
+    }
+    const bool is_scenario = open_scenario(paths);
+    if (!diagnostics_.has_errors() && !is_scenario) {
+      open_manifests(paths);
+    }
+    // Problems of the scenario file do not hide those of the manifests, as long as it says where they are.
+    if (scenario_.file != nullptr && !scenario_.file->cluster.from.empty()) {
+      build();
+    }
+    if (diagnostics_.has_errors()) {
+      return Result<Scenario>(std::move(diagnostics_));
+    }
+    return Result<Scenario>(std::move(scenario_), std::move(diagnostics_));
+  }
+
+ private:
+  bool open_scenario(const std::vector<std::string>& paths);
+  void open_manifests(const std::vector<std::string>& paths);
+  std::optional<config::Document> read_candidate(const std::string& path, bool is_certain);
+  void apply_command_line();
+
+  void build();
+  bool add_layers(cluster::ObjectStore& store, const std::vector<Text>& texts);
+  cni::Profile choose_profile(const cluster::ObjectStore& store, cluster::Cluster& cluster, std::string& choice);
+  const ClusterState* state_for(const PolicySetFile& file, const cluster::ObjectStore& store);
+  std::unique_ptr<ClusterState> build_state(const cluster::ObjectStore& store, const cluster::ClusterOptions& options);
+  void plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& store, const policy::PolicySet& base);
+  void resolve_workloads(PolicySetPlan& plan);
+  void resolve_expectations(PolicySetPlan& plan);
+  void check_names();
+
+  SourceMap& sources_;
+  const LoadOptions& options_;
+  Settings settings_;
+  Diagnostics diagnostics_;
+  Scenario scenario_;
+  fs::path root_;  // relative paths of the scenario resolve against it
+  std::string root_as_written_;
+  config::FileAccess access_;
+  const ClusterState* without_policies_ = nullptr;  // for policy sets with base: none, where that differs
+  std::set<std::size_t> reported_expectations_;
+  bool reported_profile_ = false;
+};
+
+fs::path canonical_or_same(const fs::path& path) {
+  std::error_code error;
+  fs::path canonical = fs::weakly_canonical(path, error);
+  return error ? path : canonical;
+}
+
+std::optional<config::Document> Loader::read_candidate(const std::string& path, bool is_certain) {
+  if (path == "-") {
+    auto document = config::parse_text(sources_, "-", options_.standard_input.value_or(""));
+    if (!document) {
+      if (is_certain || options_.requires_scenario) {
+        diagnostics_.append(document.diagnostics());
+      }
+      return std::nullopt;
+    }
+    return std::move(document).value();
+  }
+  std::error_code error;
+  if (!is_certain && fs::file_size(path, error) > kLargestScenario) {
+    return std::nullopt;
+  }
+  Diagnostics problems;
+  auto document = config::read_file(sources_, path, path, {}, {}, problems);
+  // What is no scenario is read again as manifests, and reported then.
+  if (is_certain || options_.requires_scenario || document) {
+    diagnostics_.append(problems);
+  }
+  return document;
+}
+
+bool Loader::open_scenario(const std::vector<std::string>& paths) {
+  if (paths.size() != 1) {
+    if (options_.requires_scenario) {
+      diagnostics_.error("not-a-scenario", "one scenario at a time", {});
+    }
+    return false;
+  }
+  const fs::path given = paths.front();
+  std::error_code error;
+  const bool is_folder = paths.front() != "-" && fs::is_directory(given, error);
+  if (paths.front() != "-" && !fs::exists(given, error)) {
+    diagnostics_.error("no-such-file", fmt::format("no file or folder \"{}\"", printable(paths.front())));
+    return false;
+  }
+  const fs::path path = is_folder ? given / kFileName : given;
+  if (is_folder && !fs::exists(path, error)) {
+    if (options_.requires_scenario) {
+      diagnostics_.error("not-a-scenario",
+                         fmt::format("folder \"{}\" holds no {}", printable(paths.front()), kFileName), {},
+                         "`podwire reach` and `podwire explain` take plain manifests");
+    }
+    return false;
+  }
+  scenario_.path = path.string();
+  const auto document = read_candidate(path.string(), is_folder);
+  if (!document) {
+    return false;
+  }
+  const auto& roots = document->roots();
+  const bool is_scenario_file = std::any_of(roots.begin(), roots.end(), [](config::Node r) { return is_scenario(r); });
+  if (!is_scenario_file && !is_folder && !options_.requires_scenario) {
+    return false;
+  }
+  if (roots.size() != 1) {
+    diagnostics_.error("not-a-scenario",
+                       roots.empty() ? fmt::format("\"{}\" is empty", printable(scenario_.path))
+                                     : "a scenario is the only document of its file",
+                       roots.size() > 1 ? roots[1].span() : Span{});
+    return false;
+  }
+  root_ = path == "-" ? fs::current_path(error) : canonical_or_same(path).parent_path();
+  root_as_written_ = path.parent_path().string();
+  access_.roots = {root_};
+  for (const fs::path& allowed : options_.allowed_paths) {
+    access_.roots.push_back(canonical_or_same(allowed));
+  }
+  scenario_.file = std::make_unique<ScenarioFile>(read_scenario_file(roots.front(), settings_, diagnostics_));
+  settings_.finish(diagnostics_);
+  apply_command_line();
+  return true;
+}
+
+void Loader::open_manifests(const std::vector<std::string>& paths) {
+  settings_.finish(diagnostics_);  // there is no scenario whose fields could be set
+  scenario_.is_manifests = true;
+  scenario_.file = std::make_unique<ScenarioFile>();
+  scenario_.file->policy_sets.push_back({.name = "current"});
+  scenario_.file->cluster.cni.profile.text = "auto";
+  for (const std::string& path : paths) {
+    scenario_.path += (scenario_.path.empty() ? "" : " ") + path;
+    scenario_.file->cluster.from.push_back({path, {}});
+    if (path != "-") {
+      access_.roots.push_back(canonical_or_same(path));
+    }
+  }
+  for (const fs::path& allowed : options_.allowed_paths) {
+    access_.roots.push_back(canonical_or_same(allowed));
+  }
+  if (paths.size() > 1) {
+    scenario_.path = fmt::format("{} inputs", paths.size());
+  }
+  apply_command_line();
+}
+
+void Loader::apply_command_line() {
+  ScenarioFile& file = *scenario_.file;
+  if (options_.cni) {
+    file.cluster.cni = {.profile = {*options_.cni, {}}, .overrides = {}, .is_from_command_line = true};
+  }
+  if (options_.seeds) {
+    file.run.seeds = *options_.seeds;
+  }
+  auto& ignored = file.cluster.options.ignored_kinds;
+  ignored.insert(ignored.end(), options_.ignored_kinds.begin(), options_.ignored_kinds.end());
+  scenario_.settings = settings_.texts();
+}
+
+bool Loader::add_layers(cluster::ObjectStore& store, const std::vector<Text>& texts) {
+  const std::size_t errors = diagnostics_.error_count();
+  for (const Text& text : texts) {
+    cluster::Layer layer{.path = text.text, .shown_as = text.text, .text = {}, .span = text.span};
+    if (text.text == "-") {
+      if (!options_.standard_input) {
+        diagnostics_.error("bad-value", "standard input is not read here", text.span, "give - on the command line");
+        continue;
+      }
+      layer.text = *options_.standard_input;
+    } else if (!scenario_.is_manifests && layer.path.is_relative()) {
+      layer.shown_as = (fs::path(root_as_written_) / layer.path).lexically_normal().string();
+      layer.path = root_ / layer.path;
+    }
+    store.add_layer(sources_, layer, access_, diagnostics_);
+  }
+  scenario_.document_count += store.document_count();
+  return diagnostics_.error_count() == errors;
+}
+
+void Loader::build() {
+  check_names();
+  cluster::ObjectStore store;
+  add_layers(store, scenario_.file->cluster.from);
+  for (const Text& text : scenario_.file->cluster.from) {
+    scenario_.sources.push_back(text.text);
+  }
+  if (diagnostics_.has_errors()) {
+    return;
+  }
+  auto base = policy::read_policies(store);
+  diagnostics_.append(base.diagnostics());
+  auto state = build_state(store, scenario_.file->cluster.options);
+  if (!base || state == nullptr) {
+    return;
+  }
+  scenario_.clusters.push_back(std::move(state));
+  for (const PolicySetFile& file : scenario_.file->policy_sets) {
+    const auto& wanted = options_.policy_sets;
+    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), file.name) != wanted.end()) {
+      plan_policy_set(file, store, *base);
+    }
+  }
+}
+
+std::unique_ptr<ClusterState> Loader::build_state(const cluster::ObjectStore& store,
+                                                  const cluster::ClusterOptions& options) {
+  auto built = cluster::build_cluster(store, options);
+  diagnostics_.append(built.diagnostics());
+  if (!built) {
+    return nullptr;
+  }
+  auto state = std::make_unique<ClusterState>();
+  state->cluster = std::move(built).value();
+  const std::size_t errors = diagnostics_.error_count();
+  state->profile = choose_profile(store, state->cluster, state->cni_choice);
+  return diagnostics_.error_count() == errors ? std::move(state) : nullptr;
+}
+
+cni::Profile Loader::choose_profile(const cluster::ObjectStore& store, cluster::Cluster& cluster, std::string& choice) {
+  const CniChoice& cni = scenario_.file->cluster.cni;
+  std::string name = cni.profile.text;
+  if (name == "auto") {
+    const DetectedCni detected = detect_cni(store);
+    name = detected.profile;
+    if (detected.plugin.empty()) {
+      choice = "assumed: the cluster's objects show no network plugin";
+      cluster.assumptions.push_back(
+          {"cni", "no network plugin found: policies are enforced as the API specifies (profile spec)"});
+    } else if (detected.has_profile) {
+      choice = fmt::format("detected from {}", detected.evidence);
+    } else {
+      choice = fmt::format("assumed: {} detected from {} has no profile yet", detected.plugin, detected.evidence);
+      cluster.assumptions.push_back({"cni", fmt::format("{} has no profile yet: policies are enforced as the API "
+                                                        "specifies (profile spec)",
+                                                        detected.plugin)});
+    }
+  } else if (cni.is_from_command_line) {
+    choice = "named by --cni";
+  } else {
+    choice = fmt::format("named in {}", sources_.file_and_line(cni.profile.span));
+  }
+  auto profile = cni::load_profile(name, cni.overrides, cni.profile.span);
+  // An unknown name would be reported once for each policy set's cluster.
+  if (!profile) {
+    if (!reported_profile_) {
+      diagnostics_.append(profile.diagnostics());
+      reported_profile_ = true;
+    }
+    return {};
+  }
+  diagnostics_.append(profile.diagnostics());
+  return std::move(profile).value();
+}
+
+// Policies of kinds that are not modelled make verdicts unknown; `base: none` takes them away with the others.
+const ClusterState* Loader::state_for(const PolicySetFile& file, const cluster::ObjectStore& store) {
+  const ClusterState* shared = scenario_.clusters.front().get();
+  if (file.starts_from_cluster) {
+    return shared;
+  }
+  cluster::ClusterOptions options = scenario_.file->cluster.options;
+  const std::size_t before = options.ignored_kinds.size();
+  for (const cluster::UnmodelledObject& object : shared->cluster.unmodelled) {
+    if (object.kind.ends_with("Policy") && std::find(options.ignored_kinds.begin(), options.ignored_kinds.end(),
+                                                     object.kind) == options.ignored_kinds.end()) {
+      options.ignored_kinds.push_back(object.kind);
+    }
+  }
+  if (options.ignored_kinds.size() == before) {
+    return shared;
+  }
+  if (without_policies_ == nullptr) {
+    if (auto state = build_state(store, options)) {
+      without_policies_ = state.get();
+      scenario_.clusters.push_back(std::move(state));
+    }
+  }
+  return without_policies_ == nullptr ? shared : without_policies_;
+}
+
+void Loader::plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& store,
+                             const policy::PolicySet& base) {
+  cluster::ObjectStore applied;
+  if (!add_layers(applied, file.apply)) {
+    return;
+  }
+  PolicySetPlan plan{.name = file.name, .state = state_for(file, store)};
+  plan.policies = compose_policies(file, base, applied, plan.cluster(), diagnostics_);
+  // Every cluster has the same pods: problems of names are reported for the first policy set only.
+  if (scenario_.policy_sets.empty()) {
+    resolve_workloads(plan);
+  } else {
+    plan.workloads = scenario_.policy_sets.front().workloads;
+  }
+  resolve_expectations(plan);
+  scenario_.policy_sets.push_back(std::move(plan));
+}
+
+void Loader::resolve_workloads(PolicySetPlan& plan) {
+  for (const WorkloadFile& file : scenario_.file->workloads) {
+    workload::WorkloadSpec spec = file.spec;
+    const auto source = resolve_source(plan.cluster(), file.from, diagnostics_);
+    if (source) {
+      spec.from = *source;
+    }
+    if (resolve_target(plan.cluster(), file, spec, diagnostics_) && source) {
+      plan.workloads.push_back(std::move(spec));
+    }
+  }
+}
+
+void Loader::resolve_expectations(PolicySetPlan& plan) {
+  const ScenarioFile& file = *scenario_.file;
+  for (std::size_t number = 0; number < file.expectations.size(); ++number) {
+    const ExpectationFile& written = file.expectations[number];
+    const bool applies =
+        written.policy_sets.empty() || std::any_of(written.policy_sets.begin(), written.policy_sets.end(),
+                                                   [&](const Text& name) { return name.text == plan.name; });
+    if (!applies) {
+      continue;
+    }
+    Expectation expectation{.file = &written, .number = number, .connection = {}, .workload = 0};
+    if (written.workload.empty()) {
+      Diagnostics problems;
+      expectation.connection =
+          resolve_connection(plan.cluster(), written.from, written.to, written.protocol, written.port, problems);
+      // The names are the same in every policy set; only the first one that uses the item reports.
+      if (reported_expectations_.insert(number).second) {
+        diagnostics_.append(problems);
+      }
+      if (!expectation.connection) {
+        continue;
+      }
+    } else {
+      const auto at = std::find_if(file.workloads.begin(), file.workloads.end(),
+                                   [&](const WorkloadFile& w) { return w.spec.name == written.workload.text; });
+      if (at == file.workloads.end()) {
+        continue;  // reported by check_names()
+      }
+      expectation.workload = static_cast<std::size_t>(at - file.workloads.begin());
+    }
+    plan.expectations.push_back(std::move(expectation));
+  }
+}
+
+void Loader::check_names() {
+  const ScenarioFile& file = *scenario_.file;
+  std::vector<std::string> sets;
+  for (const PolicySetFile& set : file.policy_sets) {
+    sets.push_back(set.name);
+  }
+  std::vector<std::string> workloads;
+  for (const WorkloadFile& w : file.workloads) {
+    workloads.push_back(w.spec.name);
+  }
+  const auto check_set = [&](const std::string& name, Span span) {
+    if (std::find(sets.begin(), sets.end(), name) == sets.end()) {
+      diagnostics_.error("unknown-policy-set", fmt::format("there is no policy set \"{}\"", printable(name)), span,
+                         suggestion(name, sets));
+    }
+  };
+  for (const std::string& name : options_.policy_sets) {
+    check_set(name, {});
+  }
+  for (const ExpectationFile& expectation : file.expectations) {
+    for (const Text& name : expectation.policy_sets) {
+      check_set(name.text, name.span);
+    }
+    const Text& name = expectation.workload;
+    if (!name.empty() && std::find(workloads.begin(), workloads.end(), name.text) == workloads.end()) {
+      diagnostics_.error("unknown-workload", fmt::format("there is no workload \"{}\"", printable(name.text)),
+                         name.span, suggestion(name.text, workloads));
+    }
+  }
+}
+
+}  // namespace
+
+Result<Scenario> load(SourceMap& sources, const std::vector<std::string>& paths, const LoadOptions& options) {
+  return Loader(sources, options).load(paths);
+}
+
+}  // namespace podwire::scenario

@@ -1,0 +1,118 @@
+#include "app/scenario/policy_sets.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "sim/base/text.hpp"
+
+namespace podwire::scenario {
+namespace {
+
+using policy::NetworkPolicy;
+
+bool precedes(const NetworkPolicy& a, const NetworkPolicy& b) {
+  return std::tie(a.name_space, a.name) < std::tie(b.name_space, b.name);
+}
+
+// kubectl apply: the same namespace and name replace.
+void put(std::vector<NetworkPolicy>& policies, NetworkPolicy policy) {
+  const auto at = std::lower_bound(policies.begin(), policies.end(), policy, precedes);
+  if (at != policies.end() && at->name_space == policy.name_space && at->name == policy.name) {
+    *at = std::move(policy);
+  } else {
+    policies.insert(at, std::move(policy));
+  }
+}
+
+void remove_policy(std::vector<NetworkPolicy>& policies, const Text& text, Diagnostics& diagnostics) {
+  const std::size_t first = text.text.find('/');
+  const std::size_t second = first == std::string::npos ? first : text.text.find('/', first + 1);
+  const std::string kind =
+      second == std::string::npos ? "networkpolicy" : text.text.substr(first + 1, second - first - 1);
+  const bool is_policy = kind == "networkpolicy" || kind == "networkpolicies" || kind == "netpol";
+  if (first == std::string::npos || !is_policy) {
+    diagnostics.error("bad-name", fmt::format("\"{}\" names no NetworkPolicy", printable(text.text)), text.span,
+                      "for example backend/networkpolicy/allow-all");
+    return;
+  }
+  const std::string name_space = text.text.substr(0, first);
+  const std::string name = text.text.substr((second == std::string::npos ? first : second) + 1);
+  const auto removed = std::erase_if(
+      policies, [&](const NetworkPolicy& policy) { return policy.name_space == name_space && policy.name == name; });
+  if (removed == 0) {
+    std::vector<std::string> known;
+    for (const NetworkPolicy& policy : policies) {
+      known.push_back(fmt::format("{}/networkpolicy/{}", policy.name_space, policy.name));
+    }
+    diagnostics.error("unknown-object", fmt::format("there is no NetworkPolicy \"{}\" to delete", printable(text.text)),
+                      text.span, suggestion(fmt::format("{}/networkpolicy/{}", name_space, name), known));
+  }
+}
+
+std::vector<std::string> stamp_namespaces(const PolicySetFile& file, const cluster::Cluster& cluster,
+                                          Diagnostics& diagnostics) {
+  std::vector<std::string> names;
+  for (const Text& text : file.namespaces) {
+    if (cluster.find_namespace(text.text).is_valid()) {
+      names.push_back(text.text);
+      continue;
+    }
+    std::vector<std::string> known;
+    for (const cluster::Namespace& known_namespace : cluster.namespaces) {
+      known.push_back(known_namespace.name);
+    }
+    diagnostics.error("unknown-namespace", fmt::format("there is no namespace \"{}\"", printable(text.text)), text.span,
+                      suggestion(text.text, known));
+  }
+  return names;
+}
+
+}  // namespace
+
+policy::PolicySet compose_policies(const PolicySetFile& file, const policy::PolicySet& base,
+                                   const cluster::ObjectStore& applied, const cluster::Cluster& cluster,
+                                   Diagnostics& diagnostics) {
+  policy::PolicySet set{.name = file.name, .network_policies = {}, .notes = {}};
+  if (file.starts_from_cluster) {
+    set.network_policies = base.network_policies;
+    set.notes = base.notes;
+  }
+  for (const Text& text : file.remove) {
+    remove_policy(set.network_policies, text, diagnostics);
+  }
+  const std::vector<std::string> namespaces = stamp_namespaces(file, cluster, diagnostics);
+  for (const cluster::Object& object : applied.objects()) {
+    if (object.kind != "NetworkPolicy" || object.group() != "networking.k8s.io") {
+      diagnostics.error(
+          "not-supported-yet",
+          fmt::format("a policy set applies NetworkPolicies only, and this is a {}", printable(object.kind)),
+          object.span, "move the object to a layer of cluster.from");
+      continue;
+    }
+    const bool names_namespace = !object.node.find("metadata").find("namespace").is_null();
+    if (names_namespace || file.namespaces.empty()) {
+      if (auto policy = policy::read_network_policy(object, diagnostics)) {
+        put(set.network_policies, std::move(*policy));
+      }
+      continue;
+    }
+    for (const std::string& name : namespaces) {
+      cluster::Object stamped = object;
+      stamped.name_space = name;
+      if (auto policy = policy::read_network_policy(stamped, diagnostics)) {
+        put(set.network_policies, std::move(*policy));
+      } else {
+        break;  // its problems are the same in every namespace
+      }
+    }
+    if (!namespaces.empty()) {
+      set.notes.push_back(fmt::format("stamped {} into {}", object.name, fmt::join(namespaces, ", ")));
+    }
+  }
+  return set;
+}
+
+}  // namespace podwire::scenario

@@ -1,0 +1,396 @@
+#include "models/analysis/explain.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <tuple>
+#include <utility>
+
+#include "models/policy/compiled.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::analysis {
+
+namespace {
+
+using policy::Action;
+using policy::Direction;
+using policy::Peer;
+
+std::optional<std::uint16_t> parse_port_number(std::string_view text) {
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1 || number > 65'535) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint16_t>(number);
+}
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+Action worse(Action a, Action b) {
+  if (a == Action::unknown || b == Action::unknown) {
+    return Action::unknown;
+  }
+  return a == Action::allow && b == Action::allow ? Action::allow : Action::deny;
+}
+
+/// One end of a path: a pod or an address, at a port, standing for `pods` that fare alike.
+struct PathEnd {
+  Peer peer;
+  Port port;
+  std::uint32_t pods = 1;
+  cluster::PodId another = {};  // a second one of them
+};
+
+class ConnectionExplainer {
+ public:
+  ConnectionExplainer(policy::PolicyEngine& engine, Span span, Diagnostics& diagnostics)
+      : engine_(engine), cluster_(engine.cluster()), span_(span), diagnostics_(diagnostics) {}
+
+  std::optional<ConnectionExplanation> run(std::string_view source_text, std::string_view destination_text) {
+    const auto source = cluster::resolve_name(cluster_, source_text, true, span_, diagnostics_);
+    const auto wanted = parse_destination(destination_text, span_, diagnostics_);
+    if (!wanted) {
+      return std::nullopt;
+    }
+    const auto destination = cluster::resolve_name(cluster_, wanted->name, false, span_, diagnostics_);
+    if (!source || !destination) {
+      return std::nullopt;
+    }
+    if (source->kind == cluster::NamedTarget::Kind::service) {
+      diagnostics_.error("not-a-source", fmt::format("Service {} opens no connections", printable(source_text)), span_,
+                         "name the workload or pod behind it");
+      return std::nullopt;
+    }
+    result_.protocol = wanted->protocol;
+    result_.port = wanted->port;
+    const std::vector<PathEnd> sources = ends_of(*source, Port(), result_.source_name);
+    const std::optional<std::vector<PathEnd>> destinations = destinations_of(*destination, *wanted);
+    if (!destinations) {
+      return std::nullopt;
+    }
+    if (result_.answer != Answer::external) {
+      add_paths(sources, *destinations);
+      decide();
+    }
+    return std::move(result_);
+  }
+
+ private:
+  /// Pods, one for each kind that policies can tell apart; those that have finished are left out where the profile
+  /// ignores them.
+  std::vector<PathEnd> ends_of_pods(const std::vector<cluster::PodId>& pods, Port port) {
+    std::vector<PathEnd> ends;
+    std::vector<policy::PodEntry> entries;
+    for (const cluster::PodId pod : pods) {
+      const policy::PodEntry& entry = engine_.compiled().view.pods[pod.index()];
+      if (entry.is_stranger && !entry.is_node_traffic && pods.size() > 1) {
+        continue;
+      }
+      const auto known = std::find(entries.begin(), entries.end(), entry);
+      const std::size_t at = static_cast<std::size_t>(known - entries.begin());
+      if (known != entries.end() && ends[at].port == port) {
+        ++ends[at].pods;
+        ends[at].another = pod;
+        continue;
+      }
+      entries.push_back(entry);
+      ends.push_back({.peer = peer_of(pod), .port = port});
+    }
+    return ends;
+  }
+
+  Peer peer_of(cluster::PodId pod) const { return {.pod = pod, .ip = cluster_.pods[pod.index()].ip}; }
+
+  Peer peer_at(IpAddress ip) const {
+    if (const cluster::PodId pod = cluster_.pod_at(ip); pod.is_valid()) {
+      return peer_of(pod);
+    }
+    return {.node = cluster_.node_at(ip), .ip = ip};
+  }
+
+  std::vector<PathEnd> ends_of(const cluster::NamedTarget& target, Port port, std::string& name) {
+    switch (target.kind) {
+      case cluster::NamedTarget::Kind::workload: {
+        const cluster::Workload& workload = cluster_.workloads[target.workload.index()];
+        name = cluster_.workload_name(target.workload);
+        if (workload.pods.empty()) {
+          result_.notes.push_back(fmt::format("{} has no pods", printable(name)));
+        }
+        return ends_of_pods(workload.pods, port);
+      }
+      case cluster::NamedTarget::Kind::pod:
+        name = cluster_.full_pod_name(target.pod);
+        return ends_of_pods({target.pod}, port);
+      default: {
+        const Peer peer = peer_at(target.address);
+        name = peer.pod.is_valid() ? cluster_.full_pod_name(peer.pod) : target.address.to_string();
+        return {{.peer = peer, .port = port}};
+      }
+    }
+  }
+
+  std::optional<std::vector<PathEnd>> destinations_of(const cluster::NamedTarget& target,
+                                                      const DestinationText& wanted) {
+    cluster::ServiceId service = target.service;
+    if (target.kind == cluster::NamedTarget::Kind::address) {
+      service = cluster_.service_at(target.address);
+    }
+    if (service.is_valid()) {
+      return backends_of(service, wanted);
+    }
+    std::vector<PathEnd> ends = ends_of(target, wanted.port, result_.destination_name);
+    if (wanted.port_name.empty()) {
+      return ends;
+    }
+    // A port's name means what each pod says it means.
+    bool is_known = ends.empty();
+    for (PathEnd& end : ends) {
+      if (end.peer.pod.is_valid()) {
+        end.port = cluster_.named_port(cluster_.pods[end.peer.pod.index()].shape, wanted.protocol, wanted.port_name);
+      }
+      is_known = is_known || end.port.is_valid();
+    }
+    if (!is_known) {
+      unknown_port_name(wanted, result_.destination_name);
+      return std::nullopt;
+    }
+    std::erase_if(ends, [](const PathEnd& end) { return !end.port.is_valid(); });
+    result_.port = ends.empty() ? Port() : ends.front().port;
+    return ends;
+  }
+
+  void unknown_port_name(const DestinationText& wanted, const std::string& whom) {
+    diagnostics_.error("unknown-port-name",
+                       fmt::format("{} has no {} port named \"{}\"", printable(whom), to_string(wanted.protocol),
+                                   printable(wanted.port_name)),
+                       span_);
+  }
+
+  std::optional<std::vector<PathEnd>> backends_of(cluster::ServiceId id, const DestinationText& wanted) {
+    const cluster::Service& service = cluster_.services[id.index()];
+    result_.service = id;
+    result_.destination_name = cluster_.service_name(id);
+    const std::string name = "Service " + printable(result_.destination_name);
+    if (service.type == cluster::ServiceType::external_name) {
+      result_.answer = Answer::external;
+      result_.notes.push_back(fmt::format("{} is an alias of {}; policies judge the address that name resolves to",
+                                          name, printable(service.external_name)));
+      return std::vector<PathEnd>();
+    }
+    if (service.is_headless && wanted.port_name.empty()) {
+      return headless_ends(service, wanted, name);
+    }
+    const auto port = std::find_if(service.ports.begin(), service.ports.end(), [&](const cluster::ServicePort& p) {
+      return p.protocol == wanted.protocol &&
+             (wanted.port_name.empty() ? p.port == wanted.port : p.name == wanted.port_name);
+    });
+    if (port == service.ports.end()) {
+      if (!wanted.port_name.empty()) {
+        unknown_port_name(wanted, name);
+        return std::nullopt;
+      }
+      result_.notes.push_back(
+          fmt::format("{} has no port {} {}: nothing answers", name, to_string(wanted.protocol), wanted.port.number()));
+      return std::vector<PathEnd>();
+    }
+    result_.port = port->port;
+    return usable(service, port->backends, name, *port);
+  }
+
+  /// The name resolves to the pods themselves: no translation, the port stays.
+  std::vector<PathEnd> headless_ends(const cluster::Service& service, const DestinationText& wanted,
+                                     const std::string& name) {
+    result_.notes.push_back(
+        fmt::format("{} is headless: its name resolves to its pods, and the port is not translated", name));
+    std::vector<cluster::Backend> backends = service.portless_backends;
+    for (const cluster::ServicePort& port : service.ports) {
+      backends.insert(backends.end(), port.backends.begin(), port.backends.end());
+    }
+    std::vector<PathEnd> ends;
+    std::vector<IpAddress> seen;
+    for (const cluster::Backend& backend : backends) {
+      const bool is_published = backend.is_ready || service.publishes_not_ready;
+      if (is_published && std::find(seen.begin(), seen.end(), backend.ip) == seen.end()) {
+        seen.push_back(backend.ip);
+        add_backend(ends, backend, wanted.port);
+      }
+    }
+    if (ends.empty()) {
+      result_.notes.push_back(fmt::format("{} has no ready pods: its name does not resolve", name));
+    }
+    return ends;
+  }
+
+  std::vector<PathEnd> usable(const cluster::Service& service, const std::vector<cluster::Backend>& backends,
+                              const std::string& name, const cluster::ServicePort& port) {
+    std::vector<PathEnd> ends;
+    std::uint32_t count = 0;
+    std::vector<Port> ports;
+    for (const cluster::Backend& backend : backends) {
+      if (backend.is_ready || service.publishes_not_ready) {
+        add_backend(ends, backend, backend.port);
+        ports.push_back(backend.port);
+        ++count;
+      }
+    }
+    if (ends.empty()) {
+      result_.notes.push_back(fmt::format("{} has no ready endpoint for {} {}: connections are rejected", name,
+                                          to_string(port.protocol), port.port.number()));
+      return ends;
+    }
+    std::sort(ports.begin(), ports.end());
+    ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
+    std::vector<std::uint16_t> numbers;
+    for (const Port number : ports) {
+      numbers.push_back(number.number());
+    }
+    result_.notes.push_back(fmt::format("{} sends {} {} to port {} of {} {}; policies see that port", name,
+                                        to_string(port.protocol), port.port.number(), fmt::join(numbers, " or "), count,
+                                        count == 1 ? "backend" : "backends"));
+    return ends;
+  }
+
+  void add_backend(std::vector<PathEnd>& ends, const cluster::Backend& backend, Port port) {
+    const Peer peer = backend.pod.is_valid() ? peer_of(backend.pod) : peer_at(backend.ip);
+    for (PathEnd& end : ends) {
+      if (end.port == port && fares_as(end.peer, peer)) {
+        ++end.pods;
+        end.another = peer.pod;
+        return;
+      }
+    }
+    ends.push_back({.peer = peer, .port = port});
+  }
+
+  bool fares_as(const Peer& a, const Peer& b) const {
+    if (!a.pod.is_valid() || !b.pod.is_valid()) {
+      return false;
+    }
+    const std::vector<policy::PodEntry>& pods = engine_.compiled().view.pods;
+    return pods[a.pod.index()] == pods[b.pod.index()];
+  }
+
+  void add_paths(const std::vector<PathEnd>& sources, const std::vector<PathEnd>& destinations) {
+    for (const PathEnd& source : sources) {
+      for (PathEnd destination : destinations) {
+        if (source.peer.pod.is_valid() && source.peer.pod == destination.peer.pod && destination.another.is_valid()) {
+          destination.peer = peer_of(destination.another);  // replicas, not a pod and itself
+        }
+        ExplainedPath path;
+        path.source = source.peer;
+        path.destination = destination.peer;
+        path.source_name = name_of(source.peer);
+        path.destination_name = name_of(destination.peer);
+        path.source_pods = source.pods;
+        path.destination_pods = destination.pods;
+        path.port = destination.port;
+        path.is_listening = !destination.peer.pod.is_valid() ||
+                            cluster_.listens(destination.peer.pod, result_.protocol, destination.port);
+        path.egress =
+            engine_.explain(Direction::egress, source.peer, destination.peer, result_.protocol, destination.port);
+        path.ingress =
+            engine_.explain(Direction::ingress, destination.peer, source.peer, result_.protocol, destination.port);
+        path.action = worse(path.egress.verdict.action, path.ingress.verdict.action);
+        result_.paths.push_back(std::move(path));
+      }
+    }
+  }
+
+  std::string name_of(const Peer& peer) const {
+    return peer.pod.is_valid() ? cluster_.full_pod_name(peer.pod) : peer.ip.to_string();
+  }
+
+  void decide() {
+    const auto count = [this](Action action) {
+      return static_cast<std::size_t>(std::count_if(result_.paths.begin(), result_.paths.end(),
+                                                    [&](const ExplainedPath& path) { return path.action == action; }));
+    };
+    if (result_.paths.empty()) {
+      result_.answer = Answer::no_backend;
+    } else if (count(Action::unknown) > 0) {
+      result_.answer = Answer::unknown;
+    } else if (count(Action::allow) == result_.paths.size()) {
+      result_.answer = Answer::allowed;
+    } else {
+      result_.answer = count(Action::deny) == result_.paths.size() ? Answer::denied : Answer::depends;
+    }
+  }
+
+  policy::PolicyEngine& engine_;
+  const cluster::Cluster& cluster_;
+  Span span_;
+  Diagnostics& diagnostics_;
+  ConnectionExplanation result_;
+};
+
+}  // namespace
+
+std::string_view to_string(Answer answer) {
+  switch (answer) {
+    case Answer::allowed:
+      return "allowed";
+    case Answer::denied:
+      return "denied";
+    case Answer::unknown:
+      return "unknown";
+    case Answer::depends:
+      return "depends";
+    case Answer::no_backend:
+      return "no-backend";
+    case Answer::external:
+      return "external";
+  }
+  return "";
+}
+
+std::optional<DestinationText> parse_destination(std::string_view text, Span span, Diagnostics& diagnostics) {
+  DestinationText result;
+  const std::size_t colon = text.rfind(':');
+  const bool is_bare_v6 = IpAddress::parse(text).has_value();
+  if (colon == std::string_view::npos || colon + 1 == text.size() || is_bare_v6 ||
+      (text.front() == '[' && text.back() == ']')) {
+    diagnostics.error("missing-port", fmt::format("\"{}\" names no port", printable(text)), span,
+                      "write DST:PORT or DST:PORT/UDP, an IPv6 address in brackets");
+    return std::nullopt;
+  }
+  std::string_view name = text.substr(0, colon);
+  std::string_view port = text.substr(colon + 1);
+  if (name.size() > 2 && name.front() == '[' && name.back() == ']') {
+    name = name.substr(1, name.size() - 2);
+  }
+  result.name = name;
+  if (const std::size_t slash = port.find('/'); slash != std::string_view::npos) {
+    std::string protocol(port.substr(slash + 1));
+    std::transform(protocol.begin(), protocol.end(), protocol.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+    const auto known = parse_protocol(protocol);
+    if (!known) {
+      diagnostics.error("bad-protocol", fmt::format("\"{}\" is no protocol", printable(port.substr(slash + 1))), span,
+                        "use TCP, UDP or SCTP");
+      return std::nullopt;
+    }
+    result.protocol = *known;
+    port = port.substr(0, slash);
+  }
+  if (const auto number = parse_port_number(port)) {
+    result.port = Port(*number);
+  } else if (port.empty() || is_digits(port)) {
+    diagnostics.error("bad-port", fmt::format("\"{}\" is no port: ports are 1 to 65535", printable(port)), span);
+    return std::nullopt;
+  } else {
+    result.port_name = port;
+  }
+  return result;
+}
+
+std::optional<ConnectionExplanation> explain(policy::PolicyEngine& engine, std::string_view source,
+                                             std::string_view destination, Span span, Diagnostics& diagnostics) {
+  return ConnectionExplainer(engine, span, diagnostics).run(source, destination);
+}
+
+}  // namespace podwire::analysis

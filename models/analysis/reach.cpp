@@ -1,0 +1,309 @@
+#include "models/analysis/reach.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "models/policy/compiled.hpp"
+#include "models/policy/port_rows.hpp"
+
+namespace podwire::analysis {
+
+namespace {
+
+using policy::Compiled;
+using policy::GroupId;
+using policy::PodEntry;
+using policy::PortRows;
+using policy::PortSetId;
+using policy::PortSets;
+
+/// Pods of one end that policies cannot tell apart.
+struct Variant {
+  PodEntry entry;
+  std::uint32_t pods = 0;
+};
+
+/// A workload or a pod.
+struct End {
+  std::string name;
+  cluster::WorkloadId workload;
+  cluster::PodId pod;
+  bool may_be_unknown = false;
+  std::uint32_t pods = 0;
+  std::uint32_t first_variant = 0;  // in variants_
+  std::uint32_t variant_count = 0;
+  std::vector<cluster::NodeId> nodes;  // sorted; only of ends on their node's network and their counterparts
+};
+
+/// A run of atoms of one family, or of both halves of the IPv6 space around the IPv4 one.
+struct ExternalAtom {
+  std::uint32_t atom = 0;
+  IpAddress first;
+  IpAddress last;
+};
+
+/// What has been found for one destination of the present source.
+struct Found {
+  PortSetId ports = PortSets::kEmpty;
+  bool is_first = true;
+  bool varies = false;
+};
+
+class Reach {
+ public:
+  Reach(policy::PolicyEngine& engine, const ReachOptions& options, const std::function<void(const ReachRow&)>& visit)
+      : engine_(engine),
+        cluster_(engine.cluster()),
+        compiled_(engine.compiled()),
+        rows_(engine),
+        options_(options),
+        is_enforced_(engine.profile().policy.is_enforced),
+        visit_(visit) {}
+
+  ReachSummary run() {
+    collect_ends();
+    if (options_.includes_external) {
+      collect_external();
+      external_sources();
+    }
+    found_.resize(ends_.size());
+    for (const End& source : ends_) {
+      if (options_.includes_external) {
+        external_destinations(source);
+      }
+      destinations(source);
+    }
+    summary_.ends = ends_.size();
+    return summary_;
+  }
+
+ private:
+  bool is_unknown_alone(cluster::NamespaceId name_space) const {
+    return std::any_of(cluster_.unmodelled.begin(), cluster_.unmodelled.end(),
+                       [&](const cluster::UnmodelledObject& object) {
+                         return !object.name_space.is_valid() || object.name_space == name_space;
+                       });
+  }
+
+  void collect_ends() {
+    for (std::size_t w = 0; w < cluster_.workloads.size(); ++w) {
+      const cluster::Workload& workload = cluster_.workloads[w];
+      const cluster::WorkloadId id(w);
+      if (!options_.is_pod_level) {
+        add_end(cluster_.workload_name(id), id, {}, workload.pods);
+        continue;
+      }
+      for (const cluster::PodId pod : workload.pods) {
+        add_end(cluster_.full_pod_name(pod), id, pod, {&pod, 1});
+      }
+    }
+  }
+
+  void add_end(std::string name, cluster::WorkloadId workload, cluster::PodId pod,
+               std::span<const cluster::PodId> pods) {
+    End end;
+    end.first_variant = static_cast<std::uint32_t>(variants_.size());
+    std::vector<PodEntry> entries;
+    bool is_on_node_network = false;
+    for (const cluster::PodId member : pods) {
+      PodEntry entry = compiled_.view.pods[member.index()];
+      if (entry.is_stranger && !entry.is_node_traffic) {
+        continue;  // finished
+      }
+      if (!is_enforced_) {
+        entry.ingress = GroupId();
+        entry.egress = GroupId();
+      }
+      entries.push_back(entry);
+      is_on_node_network = is_on_node_network || entry.is_node_traffic;
+      if (cluster_.pods[member.index()].node.is_valid()) {
+        end.nodes.push_back(cluster_.pods[member.index()].node);
+      }
+    }
+    if (entries.empty()) {
+      return;
+    }
+    std::sort(end.nodes.begin(), end.nodes.end());
+    end.nodes.erase(std::unique(end.nodes.begin(), end.nodes.end()), end.nodes.end());
+    std::sort(entries.begin(), entries.end());
+    for (const PodEntry& entry : entries) {
+      if (variants_.size() == end.first_variant || variants_.back().entry != entry) {
+        variants_.push_back({.entry = entry, .pods = 0});
+      }
+      ++variants_.back().pods;
+    }
+    end.name = std::move(name);
+    end.workload = workload;
+    end.pod = pod;
+    end.pods = static_cast<std::uint32_t>(entries.size());
+    end.variant_count = static_cast<std::uint32_t>(variants_.size()) - end.first_variant;
+    end.may_be_unknown =
+        !cluster_.unmodelled.empty() && is_unknown_alone(cluster_.workloads[workload.index()].name_space);
+    ends_.push_back(std::move(end));
+  }
+
+  std::span<const Variant> variants(const End& end) const {
+    return {variants_.data() + end.first_variant, end.variant_count};
+  }
+
+  /// The atoms of the families that the cluster's pods speak.
+  void collect_external() {
+    bool has_v4 = cluster_.pods.empty();
+    bool has_v6 = false;
+    for (const cluster::Pod& pod : cluster_.pods) {
+      has_v4 = has_v4 || pod.ip.is_v4() || pod.ip.is_unspecified();
+      has_v6 = has_v6 || (!pod.ip.is_v4() && !pod.ip.is_unspecified());
+    }
+    has_v6 = has_v6 && !engine_.profile().policy.is_ipv4_only;
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+      if (family == IpFamily::v4 ? !has_v4 : !has_v6) {
+        continue;
+      }
+      for (std::uint32_t a = 0; a < compiled_.atoms.size(); ++a) {
+        const auto [first, last] = compiled_.atoms.range(policy::AtomId(a));
+        if (first.family() == family) {
+          external_.push_back({.atom = a, .first = first, .last = last});
+        }
+      }
+    }
+  }
+
+  /// Calls emit(first, last, found) for each longest run of neighbouring atoms that have the same.
+  template <class Emit>
+  void for_each_range(const std::vector<Found>& by_atom, Emit emit) const {
+    for (std::size_t i = 0; i < external_.size();) {
+      std::size_t j = i + 1;
+      while (j < external_.size() && external_[j].first.family() == external_[i].first.family() &&
+             by_atom[j].ports == by_atom[i].ports && by_atom[j].varies == by_atom[i].varies) {
+        ++j;
+      }
+      emit(external_[i].first, external_[j - 1].last, by_atom[i]);
+      i = j;
+    }
+  }
+
+  static void add(Found& found, PortSets& sets, PortSetId ports) {
+    if (found.is_first) {
+      found.ports = ports;
+      found.is_first = false;
+    } else if (found.ports != ports) {
+      found.varies = true;
+      found.ports = sets.unite(found.ports, ports);
+    }
+  }
+
+  /// What the end's own policies of a direction leave open to each external atom.
+  void load_external(const End& end, policy::Direction direction) {
+    by_atom_.assign(external_.size(), Found());
+    for (const Variant& variant : variants(end)) {
+      const GroupId group = variant.entry.group(direction);
+      const std::span<const PortSetId> ports =
+          group.is_valid() ? rows_.stranger_ports(group) : std::span<const PortSetId>();
+      for (std::size_t i = 0; i < external_.size(); ++i) {
+        add(by_atom_[i], compiled_.port_sets, group.is_valid() ? ports[external_[i].atom] : PortSets::kAll);
+      }
+    }
+  }
+
+  void external_sources() {
+    for (const End& destination : ends_) {
+      load_external(destination, policy::Direction::ingress);
+      for_each_range(by_atom_, [&](IpAddress first, IpAddress last, const Found& found) {
+        emit(external_end(first, last), named_end(destination), found, destination.may_be_unknown);
+      });
+    }
+  }
+
+  void external_destinations(const End& source) {
+    load_external(source, policy::Direction::egress);
+    for_each_range(by_atom_, [&](IpAddress first, IpAddress last, const Found& found) {
+      emit(named_end(source), external_end(first, last), found, source.may_be_unknown);
+    });
+  }
+
+  void destinations(const End& source) {
+    std::fill(found_.begin(), found_.end(), Found());
+    for (const Variant& from : variants(source)) {
+      rows_.load_source(from.entry.peer);
+      if (from.entry.egress.is_valid()) {
+        rows_.load_egress(from.entry.egress);
+      }
+      for (std::size_t d = 0; d < ends_.size(); ++d) {
+        for (const Variant& to : variants(ends_[d])) {
+          if (&source != &ends_[d] || &from != &to || from.pods > 1) {
+            add_pair(source, from, ends_[d], to, found_[d]);
+          }
+        }
+      }
+    }
+    for (std::size_t d = 0; d < ends_.size(); ++d) {
+      emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
+    }
+  }
+
+  void add_pair(const End& source, const Variant& from, const End& destination, const Variant& to, Found& found) {
+    const PortSetId out = from.entry.egress.is_valid() ? rows_.egress_ports(to.entry.peer) : PortSets::kAll;
+    PortSetId in = PortSets::kAll;
+    if (to.entry.ingress.is_valid()) {
+      in = rows_.ingress_ports(to.entry.ingress);
+      if (from.entry.is_node_traffic && in != PortSets::kAll && reaches_own_pods(source, destination)) {
+        // Where the two share a node everything passes, elsewhere what the rules say.
+        add(found, compiled_.port_sets, out);
+      }
+    }
+    add(found, compiled_.port_sets, compiled_.port_sets.intersect(out, in));
+  }
+
+  bool reaches_own_pods(const End& source, const End& destination) const {
+    return engine_.profile().policy.own_node_is_allowed &&
+           std::any_of(source.nodes.begin(), source.nodes.end(), [&](cluster::NodeId node) {
+             return std::binary_search(destination.nodes.begin(), destination.nodes.end(), node);
+           });
+  }
+
+  static ReachEnd named_end(const End& end) { return {.name = end.name, .workload = end.workload, .pod = end.pod}; }
+
+  ReachEnd external_end(IpAddress first, IpAddress last) {
+    external_name_ = first.to_string() + "-" + last.to_string() + "[External]";
+    return {.name = external_name_, .workload = {}, .pod = {}, .range = {first, last}};
+  }
+
+  void emit(const ReachEnd& source, const ReachEnd& destination, const Found& found, bool is_unknown) {
+    if (found.is_first || (found.ports == PortSets::kEmpty && !is_unknown)) {
+      return;
+    }
+    ++summary_.rows;
+    summary_.unknown_rows += is_unknown ? 1 : 0;
+    visit_({.source = source,
+            .destination = destination,
+            .ports = &compiled_.port_sets[found.ports],
+            .is_unknown = is_unknown,
+            .varies = found.varies});
+  }
+
+  policy::PolicyEngine& engine_;
+  const cluster::Cluster& cluster_;
+  Compiled& compiled_;
+  PortRows rows_;
+  const ReachOptions& options_;
+  bool is_enforced_;
+  const std::function<void(const ReachRow&)>& visit_;
+
+  std::vector<End> ends_;
+  std::vector<Variant> variants_;
+  std::vector<ExternalAtom> external_;
+  std::vector<Found> by_atom_;
+  std::vector<Found> found_;  // by destination
+  std::string external_name_;
+  ReachSummary summary_;
+};
+
+}  // namespace
+
+ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,
+                   const std::function<void(const ReachRow&)>& visit) {
+  return Reach(engine, options, visit).run();
+}
+
+}  // namespace podwire::analysis

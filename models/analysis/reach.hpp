@@ -1,0 +1,56 @@
+// reach: every allowed connection between workloads (or pods), and with the world outside, as rows in order.
+//
+// A row's ports are those that the egress of the source and the ingress of the destination both allow; between
+// workloads it is the union over pairs of different pods. Work is done once a distinct (peer, groups) of a workload's
+// pods; rows are handed out as they come and nothing is kept, so that memory does not grow with the number of pairs.
+// Left out: what ports a pod listens on (reach is about policy), addresses of nodes as ends of their own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <utility>
+
+#include "models/policy/engine.hpp"
+#include "models/policy/port_set.hpp"
+
+namespace podwire::analysis {
+
+struct ReachOptions {
+  bool includes_external = true;  // ranges of addresses outside the cluster
+  bool is_pod_level = false;      // one line a pod instead of one a workload
+};
+
+/// One end of a row.
+struct ReachEnd {
+  /// "frontend/web[Deployment]", a pod's "frontend/web-0", or "10.0.0.0-10.255.255.255[External]".
+  std::string_view name;
+  cluster::WorkloadId workload;                // none for external ends
+  cluster::PodId pod;                          // only at pod level
+  std::pair<IpAddress, IpAddress> range = {};  // of an external end
+  bool is_external() const { return !workload.is_valid(); }
+};
+
+/// Valid during the callback.
+struct ReachRow {
+  ReachEnd source;
+  ReachEnd destination;
+  const policy::PortSet* ports = nullptr;
+  bool is_unknown = false;  // an unmodelled object may decide; `ports` is what the modelled policies allow
+  bool varies = false;      // not every pair of pods of the two workloads has all these ports
+};
+
+struct ReachSummary {
+  std::uint64_t rows = 0;
+  std::uint64_t unknown_rows = 0;
+  std::uint64_t ends = 0;  // workloads or pods looked at
+};
+
+/// Calls `visit` for each pair that can talk, and for each pair whose verdict is unknown: first the external sources
+/// (by destination, then by address), then for each source its external destinations and its others in the cluster's
+/// order. A workload's line to itself is about its different replicas. Pods that have finished have no lines where the
+/// profile ignores them. O(workloads² + rows × distinct pods a workload + matches of rules).
+ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,
+                   const std::function<void(const ReachRow&)>& visit);
+
+}  // namespace podwire::analysis

@@ -1,0 +1,27 @@
+// Wiring of the DNS models.
+#include "models/dns/dns.hpp"
+
+namespace podwire::dns {
+
+Dns::Dns(des::Simulator& simulator, transport::Transport& transport, dataplane::Network& network,
+         const cluster::Cluster& cluster, const DnsOptions& options)
+    : zone_(cluster, names_, options.externals),
+      resolver_(simulator, transport, cluster, names_, zone_, options),
+      servers_(simulator, transport, network, cluster, names_, zone_, resolver_, options) {}
+
+std::vector<std::string> Dns::notes() const {
+  std::vector<std::string> notes;
+  for (const std::string& name : zone_.assumed_names()) {
+    notes.push_back("outside name " + name + " is declared nowhere: taken not to exist (NXDOMAIN)");
+  }
+  for (const std::string& cut : resolver_.cut_by_kubelet()) {
+    notes.push_back("the kubelet's limits cut " + cut + " from a pod's resolv.conf");
+  }
+  return notes;
+}
+
+std::size_t Dns::memory_bytes() const {
+  return zone_.memory_bytes() + resolver_.memory_bytes() + servers_.memory_bytes();
+}
+
+}  // namespace podwire::dns

@@ -1,0 +1,225 @@
+#include "models/policy/port_rows.hpp"
+
+#include <algorithm>
+
+namespace podwire::policy {
+
+namespace {
+
+constexpr std::uint32_t kNone = Compiled::kNone;
+/// Stands for "more than one namespace" in the index of rules.
+constexpr std::uint32_t kManyNamespaces = 0xffff'fffe;
+
+}  // namespace
+
+PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()) {
+  stranger_count_ = static_cast<std::uint32_t>(compiled_.atoms.size()) + 1;
+  index_peers();
+  index_rules();
+  index_groups();
+  to_peer_.assign(compiled_.peers.size(), PortSets::kEmpty);
+}
+
+void PortRows::index_peers() {
+  for (std::uint32_t p = stranger_count_; p < compiled_.peers.size(); ++p) {
+    const ClassId id = compiled_.class_of(PeerId(p));
+    const std::uint32_t name_space = compiled_.classes[id.value()][0];
+    peer_index_.add({}, name_space, p);
+    for (const cluster::Label& label : compiled_.labels_of(id)) {
+      peer_index_.add(label, name_space, p);
+      peer_counts_.add(label);
+    }
+    if (const std::uint32_t atom = compiled_.peers[p][1]; atom != kNone) {
+      pods_by_atom_.emplace_back(atom, PeerId(p));
+    }
+  }
+  peer_index_.finish();
+  std::sort(pods_by_atom_.begin(), pods_by_atom_.end());
+}
+
+void PortRows::index_rules() {
+  for (std::uint32_t r = 0; r < compiled_.peer_rules.size(); ++r) {
+    const std::span<const std::uint32_t> words = compiled_.peer_rules[r];
+    if (words[0] == Compiled::kIpBlock) {
+      block_rules_.emplace_back(r);
+    } else if (words[0] == Compiled::kPods) {
+      const std::span<const std::uint32_t> spaces = compiled_.namespace_sets[words[1]];
+      const bool is_single = spaces.size() == 2 && spaces[1] == spaces[0] + 1;
+      std::vector<cluster::Label> entrances = compiled_.selectors.entrances(SelectorId(words[2]), peer_counts_);
+      if (entrances.empty()) {
+        entrances.emplace_back();
+      }
+      for (const cluster::Label& label : entrances) {
+        rule_index_.add(label, is_single ? spaces[0] : kManyNamespaces, r);
+      }
+    }
+  }
+  rule_index_.finish();
+}
+
+void PortRows::index_groups() {
+  uses_by_rule_.resize(compiled_.peer_rules.size());
+  groups_by_segment_.resize(compiled_.segments.size());
+  from_anyone_.assign(compiled_.groups.size(), PortSets::kEmpty);
+  for (std::size_t s = 0; s < compiled_.segments.size(); ++s) {
+    const Segment& segment = compiled_.segments[s];
+    if (segment.direction == Direction::ingress) {
+      for (const Grant& grant : segment.grants) {
+        uses_by_rule_[grant.peer.index()].push_back({.segment = SegmentId(s), .ports = grant.ports});
+      }
+    }
+  }
+  for (std::size_t g = 0; g < compiled_.groups.size(); ++g) {
+    const Group& group = compiled_.groups[g];
+    if (group.direction != Direction::ingress) {
+      continue;
+    }
+    for (const std::uint32_t s : compiled_.segments_of(GroupId(g))) {
+      groups_by_segment_[s].emplace_back(g);
+      for (const Grant& grant : compiled_.segments[s].grants) {
+        if (compiled_.peer_rules[grant.peer.value()][0] == Compiled::kAny) {
+          from_anyone_[g] =
+              compiled_.port_sets.unite(from_anyone_[g], compiled_.resolve(grant.ports, group.named_ports));
+        }
+      }
+    }
+  }
+  from_source_ = from_anyone_;
+}
+
+/// Every rule but those without peers.
+template <class Visit>
+void PortRows::for_each_matching_rule(PeerId peer, Visit visit) const {
+  for (const PeerRuleId rule : block_rules_) {
+    if (compiled_.peer_matches(rule, peer)) {
+      visit(rule);
+    }
+  }
+  const ClassId id = compiled_.class_of(peer);
+  if (!id.is_valid()) {
+    return;
+  }
+  const std::uint32_t name_space = compiled_.classes[id.value()][0];
+  const auto consider = [&](std::uint32_t, std::uint32_t rule) {
+    if (compiled_.peer_matches(PeerRuleId(rule), peer)) {
+      visit(PeerRuleId(rule));
+    }
+  };
+  const auto look_under = [&](const cluster::Label& label) {
+    rule_index_.for_each(label, name_space, name_space + 1, consider);
+    rule_index_.for_each(label, kManyNamespaces, kManyNamespaces + 1, consider);
+  };
+  look_under({});
+  for (const cluster::Label& label : compiled_.labels_of(id)) {
+    look_under(label);
+  }
+}
+
+void PortRows::add_from_rule(PeerRuleId rule) {
+  for (const Use& use : uses_by_rule_[rule.index()]) {
+    for (const GroupId group : groups_by_segment_[use.segment.index()]) {
+      PortSetId& ports = from_source_[group.index()];
+      const PortSetId added = compiled_.resolve(use.ports, compiled_.groups[group.index()].named_ports);
+      const PortSetId both = compiled_.port_sets.unite(ports, added);
+      if (both != ports) {
+        ports = both;
+        touched_groups_.push_back(group);
+      }
+    }
+  }
+}
+
+void PortRows::load_source(PeerId source) {
+  if (source == source_) {
+    return;
+  }
+  source_ = source;
+  for (const GroupId group : touched_groups_) {
+    from_source_[group.index()] = from_anyone_[group.index()];
+  }
+  touched_groups_.clear();
+  for_each_matching_rule(source, [this](PeerRuleId rule) { add_from_rule(rule); });
+}
+
+template <class Visit>
+void PortRows::for_each_matching_pod_peer(PeerRuleId rule, Visit visit) const {
+  const std::span<const std::uint32_t> words = compiled_.peer_rules[rule.value()];
+  if (words[0] == Compiled::kIpBlock) {
+    const std::span<const std::uint32_t> ranges = compiled_.ip_blocks[words[1]];
+    for (std::size_t i = 0; i < ranges.size(); i += 2) {
+      auto at = std::lower_bound(pods_by_atom_.begin(), pods_by_atom_.end(), std::pair(ranges[i], PeerId(0u)));
+      for (; at != pods_by_atom_.end() && at->first < ranges[i + 1]; ++at) {
+        visit(at->second);
+      }
+    }
+    return;
+  }
+  const SelectorId selector(words[2]);
+  const std::span<const std::uint32_t> spaces = compiled_.namespace_sets[words[1]];
+  std::vector<cluster::Label> entrances = compiled_.selectors.entrances(selector, peer_counts_);
+  if (entrances.empty()) {
+    entrances.emplace_back();
+  }
+  for (const cluster::Label& label : entrances) {
+    for (std::size_t i = 0; i < spaces.size(); i += 2) {
+      peer_index_.for_each(label, spaces[i], spaces[i + 1], [&](std::uint32_t, std::uint32_t peer) {
+        if (compiled_.selectors.matches(selector, compiled_.labels_of(compiled_.class_of(PeerId(peer))))) {
+          visit(PeerId(peer));
+        }
+      });
+    }
+  }
+}
+
+void PortRows::load_egress(GroupId group) {
+  if (group == egress_) {
+    return;
+  }
+  egress_ = group;
+  std::fill(to_peer_.begin(), to_peer_.end(), PortSets::kEmpty);
+  const std::span<const PortSetId> strangers = stranger_ports(group);
+  std::copy(strangers.begin(), strangers.end(), to_peer_.begin());
+  const auto add = [&](const Grant& grant, PeerId peer) {
+    const PortSetId ports = compiled_.resolve(grant.ports, compiled_.names_of(compiled_.class_of(peer)));
+    to_peer_[peer.index()] = compiled_.port_sets.unite(to_peer_[peer.index()], ports);
+  };
+  for (const std::uint32_t s : compiled_.segments_of(group)) {
+    for (const Grant& grant : compiled_.segments[s].grants) {
+      if (compiled_.peer_rules[grant.peer.value()][0] == Compiled::kAny) {
+        for (std::uint32_t p = stranger_count_; p < compiled_.peers.size(); ++p) {
+          add(grant, PeerId(p));
+        }
+      } else {
+        for_each_matching_pod_peer(grant.peer, [&](PeerId peer) { add(grant, peer); });
+      }
+    }
+  }
+}
+
+std::span<const PortSetId> PortRows::stranger_ports(GroupId id) {
+  const Group& group = compiled_.groups[id.index()];
+  PortSetId for_anyone = PortSets::kEmpty;
+  strangers_.assign(stranger_count_, PortSets::kEmpty);
+  for (const std::uint32_t s : compiled_.segments_of(id)) {
+    for (const Grant& grant : compiled_.segments[s].grants) {
+      const std::span<const std::uint32_t> words = compiled_.peer_rules[grant.peer.value()];
+      const PortSetId ports = compiled_.resolve(grant.ports, group.named_ports);
+      if (words[0] == Compiled::kAny) {
+        for_anyone = compiled_.port_sets.unite(for_anyone, ports);
+      } else if (words[0] == Compiled::kIpBlock) {
+        const std::span<const std::uint32_t> ranges = compiled_.ip_blocks[words[1]];
+        for (std::size_t i = 0; i < ranges.size(); i += 2) {
+          for (std::uint32_t atom = ranges[i]; atom < ranges[i + 1]; ++atom) {
+            strangers_[atom] = compiled_.port_sets.unite(strangers_[atom], ports);
+          }
+        }
+      }
+    }
+  }
+  for (PortSetId& ports : strangers_) {
+    ports = compiled_.port_sets.unite(ports, for_anyone);
+  }
+  return strangers_;
+}
+
+}  // namespace podwire::policy
