@@ -68,8 +68,8 @@ spec: {podSelector: {}, policyTypes: [Egress]}
 
 const IpAddress kApi = IpAddress::v4(203, 0, 113, 5);
 
-DnsWorld::Options with_api() {
-  DnsWorld::Options options;
+WorldOptions with_api() {
+  WorldOptions options;
   options.dns.externals = {{"api.example.com", {kApi}}};
   return options;
 }
@@ -155,7 +155,7 @@ spec:
 }
 
 TEST(Dns, AServiceWithoutServersIsRefusedAtOnce) {
-  DnsWorld::Options options;
+  WorldOptions options;
   options.adds_dns = false;
   DnsWorld world(std::string(kShop) + R"(
 ---
@@ -278,7 +278,7 @@ TEST(Dns, FinishedLookupsLeaveNoSocketsBehind) {
 TEST(Dns, LostDatagramsAreAskedForAgain) {
   // 5 % of packets are lost on each link (two a way): a lookup of one name needs four passages of 0.95^2 each, so that
   // about a third meet a loss; 5 s later nearly all are repaired, and none is left without a result.
-  DnsWorld::Options options;
+  WorldOptions options;
   options.loss = 0.05;
   DnsWorld world(kShop, options);
   constexpr std::size_t kLookups = 500;
@@ -333,7 +333,7 @@ TEST(Dns, OneServerAnswersAsManyQueriesAsWasMeasured) {
   // outstanding. A closed network of 85 customers and a station of 2 cores at 59.4 us: X = 2 / 59.4 us = 33,670/s. A
   // lookup is two queries here: 43 lookups under way keep 86 outstanding, or 43 while one of the pair waits. By
   // Little's law a lookup takes 43 / (33,670 / 2 /s) = 2.55 ms.
-  DnsWorld::Options options;
+  WorldOptions options;
   options.dns_replicas = 1;
   options.dns.query_cpu = Duration::from_ns(59'400);
   DnsWorld world(kShop, options);

@@ -23,22 +23,22 @@ struct Heard {
   LookupStatus status = LookupStatus::timeout;
   std::vector<IpAddress> addresses;
   std::uint32_t candidates = 0;
-  std::uint32_t queries = 0;
+  std::uint32_t queries = 0xffff'ffff;  // nothing was heard
   Duration elapsed;
+};
+
+struct WorldOptions {
+  std::string profile = "spec";
+  std::uint32_t nodes = 3;
+  std::uint32_t dns_replicas = 2;
+  double loss = 0.0;
+  bool adds_dns = true;
+  DnsOptions dns;
 };
 
 class DnsWorld {
  public:
-  struct Options {
-    std::string profile = "spec";
-    std::uint32_t nodes = 3;
-    std::uint32_t dns_replicas = 2;
-    double loss = 0.0;
-    bool adds_dns = true;
-    DnsOptions dns;
-  };
-
-  explicit DnsWorld(std::string manifests, const Options& options = Options())
+  explicit DnsWorld(std::string manifests, const WorldOptions& options = {})
       : cluster(make_cluster(std::move(manifests), options)),
         policies(std::move(policy::read_policies(store)).value()),
         profile(std::move(cni::load_builtin(options.profile)).value()),
@@ -69,7 +69,7 @@ class DnsWorld {
     const std::size_t before = heard.size();
     start(client, host, ++identities_);
     simulator.run_until(simulator.now() + limit);
-    return heard.size() == before + 1 ? heard.back() : Heard{.queries = 0xffff'ffff};
+    return heard.size() == before + 1 ? heard.back() : Heard{};
   }
 
   cluster::ObjectStore store;
@@ -87,7 +87,7 @@ class DnsWorld {
   std::vector<Heard> heard;
 
  private:
-  cluster::Cluster make_cluster(std::string manifests, const Options& options) {
+  cluster::Cluster make_cluster(std::string manifests, const WorldOptions& options) {
     Diagnostics diagnostics;
     store.add_layer(sources, {"-", "-", std::move(manifests), {}}, {}, diagnostics);
     PODWIRE_CHECK(!diagnostics.has_errors(), "test", diagnostics.all().front().message);
@@ -99,7 +99,7 @@ class DnsWorld {
     PODWIRE_CHECK(built.has_value(), "test", built.diagnostics().all().front().message);
     return std::move(built).value();
   }
-  static topology::UnderlayOptions underlay_options(const Options& options) {
+  static topology::UnderlayOptions underlay_options(const WorldOptions& options) {
     topology::UnderlayOptions result;
     result.hosts = options.nodes;
     result.host_link.loss = options.loss;
