@@ -3,7 +3,7 @@
 // use, its machines' work taking no time. An item is one link traversal. Deliveries are counted and hashed.
 #include <benchmark/benchmark.h>
 
-#include "tests/unit/dataplane/plain_network.hpp"
+#include "tests/support/plain_network.hpp"
 
 namespace podwire::dataplane {
 namespace {

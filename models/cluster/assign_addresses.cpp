@@ -88,7 +88,7 @@ class AddressStage {
                                 .message = fmt::format("the pods {} and {} have the same address {}",
                                                        printable(cluster_.full_pod_name(at->second)),
                                                        printable(cluster_.full_pod_name(PodId(i))), pod.ip.to_string()),
-                                .span = cluster_.workloads[pod.workload.index()].span,
+                                .span = state_.ip_spans[i],
                                 .object = printable(cluster_.full_pod_name(PodId(i))),
                                 .field = "status.podIP"});
       }

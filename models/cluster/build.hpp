@@ -72,6 +72,7 @@ struct BuildState {
   std::vector<WorkloadDraft> drafts = {};       // sorted as Cluster::workloads
   std::vector<std::uint32_t> node_limits = {};  // pods that a node takes, by NodeId
   std::vector<bool> is_pinned = {};             // by PodId: nothing more is decided about this pod
+  std::vector<Span> ip_spans = {};              // by PodId: where status.podIP stands
   boost::unordered_flat_map<std::string, TemplateId> templates = {};  // by content
   boost::unordered_flat_map<PodShape, ShapeId, ShapeHash> shapes = {};
   bool adds_dns_workload = false;

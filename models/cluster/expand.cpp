@@ -158,6 +158,7 @@ class Expander {
                              .name = {}});
     workload().pods.push_back(id);
     state_.is_pinned.push_back(is_pinned);
+    state_.ip_spans.emplace_back();
     if (!wanted_node.empty()) {
       cluster_.pods.back().node = cluster_.find_node(wanted_node);
     }
@@ -191,13 +192,12 @@ class Expander {
     const TemplateId used = intern_template(state_, std::move(pod_template));
     workload().pod_template = used;
     const std::string wanted_node(owner.template_spec.find("nodeName").text());
-    const ShapeId shape = plain_shape(draft, used);
     if (draft.kind == WorkloadKind::daemon_set) {
-      add_daemons(shape, cluster_.templates[used.index()]);
+      add_daemons(plain_shape(draft, used), cluster_.templates[used.index()]);
     } else if (draft.kind == WorkloadKind::stateful_set) {
-      add_stateful(draft, shape);
-    } else {
-      add_replicas(shape, owner.replicas, wanted_node);
+      add_stateful(draft, used);
+    } else if (owner.replicas > 0) {
+      add_replicas(plain_shape(draft, used), owner.replicas, wanted_node);
     }
   }
 
@@ -220,16 +220,22 @@ class Expander {
     }
   }
 
-  void add_stateful(const WorkloadDraft& draft, ShapeId plain) {
+  void add_stateful(const WorkloadDraft& draft, TemplateId used) {
     const Owner& owner = *draft.owner;
     const bool by_name = splits_by(kPodNameLabel);
     const bool by_index = splits_by(kPodIndexLabel);
     workload().pods.reserve(owner.replicas);
     for (std::uint32_t i = 0; i < owner.replicas; ++i) {
       const std::string index = std::to_string(std::uint64_t{owner.first_ordinal} + i);
-      ShapeId shape = plain;
-      if (by_name || by_index) {
-        PodShape own = cluster_.shapes[plain.index()];
+      ShapeId shape;
+      if (!by_name && !by_index) {
+        shape = plain_shape(draft, used);
+      } else {
+        const PodTemplate& pod_template = cluster_.templates[used.index()];
+        PodShape own{.name_space = draft.name_space,
+                     .labels = pod_template.labels,
+                     .pod_template = used,
+                     .is_host_network = pod_template.is_host_network};
         const auto labels = cluster_.label_sets[own.labels];
         std::vector<Label> all(labels.begin(), labels.end());
         if (by_name) {
@@ -279,6 +285,7 @@ class Expander {
   void take_address(const LivePod& live, Pod& pod) {
     if (!live.status.ips.empty()) {
       pod.ip = live.status.ips.front();
+      state_.ip_spans.back() = live.status.ip_span;
     }
     if (!pod.node.is_valid()) {
       return;

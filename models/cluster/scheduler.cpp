@@ -146,7 +146,7 @@ void schedule_pods(BuildState& state) {
                              .message = fmt::format(
                                  "{} of {} pods of {} stay pending: {}", pending, workload.pods.size(), printable(name),
                                  is_full ? "every node that fits is full"
-                                         : "no node has the labels of its nodeSelector and taints that it tolerates"),
+                                         : "no node has the labels that it asks for and only taints that it tolerates"),
                              .span = workload.span,
                              .object = printable(name)});
     }

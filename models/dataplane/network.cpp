@@ -62,7 +62,7 @@ void Network::build_ports() {
   for (std::size_t p = 0; p < ports_.size(); ++p) {
     const topology::PortSpec& spec = underlay_.ports()[p];
     PODWIRE_CHECK(spec.link.rate.bps() > 0, "dataplane", "a link has a rate");
-    Port& port = ports_[p];
+    OutputPort& port = ports_[p];
     port.server = des::FifoServer::limited_by_bytes(spec.link.buffer, spec.link.rate);
     port.ps_per_byte_fixed = fixed_ps_per_byte(spec.link.rate);
     Duration delay = spec.link.propagation;
@@ -103,7 +103,9 @@ void Network::build_machines() {
   }
   if (options_.tracks_connections) {
     tables_.resize(cluster_.nodes.size());
-    table_limits_.assign(cluster_.nodes.size(), profile_.conntrack.max_entries);
+    for (const cluster::Node& node : cluster_.nodes) {
+      table_limits_.push_back(profile_.conntrack.entries_for(node.cpu_cores));
+    }
   }
   sources_ = simulator_.add_sources(static_cast<std::uint32_t>(ports_.size() + cores_.size() + machines_.size()));
   core_sources_ = static_cast<std::uint32_t>(ports_.size());

@@ -29,9 +29,9 @@
 #include "models/dataplane/drops.hpp"
 #include "models/dataplane/endpoint.hpp"
 #include "models/dataplane/flow.hpp"
+#include "models/dataplane/output_port.hpp"
 #include "models/dataplane/packet.hpp"
 #include "models/dataplane/pool.hpp"
-#include "models/dataplane/port.hpp"
 #include "models/policy/engine.hpp"
 #include "models/service/service_table.hpp"
 #include "models/topology/underlay.hpp"
@@ -167,7 +167,7 @@ class Network {
   /// Entries in a node's conntrack table now.
   std::uint64_t conntrack_count(cluster::NodeId node);
   const std::vector<TraceRecord>& trace() const { return trace_; }
-  const Port& port(topology::PortId id) const { return ports_[id.index()]; }
+  const OutputPort& port(topology::PortId id) const { return ports_[id.index()]; }
   std::string place_name(Place place) const;
   std::size_t memory_bytes() const;
   std::uint32_t live_flows() const { return flows_.live(); }
@@ -278,7 +278,7 @@ class Network {
   std::uint32_t overhead_[2] = {0, 0};  // on the wire beside the IP packet, by is_encapsulated
   Pool<Packet, 14> packets_;
   Pool<Flow, 10> flows_;
-  std::vector<Port> ports_;
+  std::vector<OutputPort> ports_;
   std::vector<topology::HostRoute> routes_;
   std::vector<Machine> machines_;
   std::vector<des::FifoServer> cores_;

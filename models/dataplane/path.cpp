@@ -105,7 +105,7 @@ void Network::launch(FlowHandle handle, Flow& flow, const Outgoing& out, Visit v
 void Network::enter_port(std::uint32_t id) {
   Packet& packet = packets_[id];
   const std::uint32_t from = packet.port;
-  Port& port = ports_[from];
+  OutputPort& port = ports_[from];
   const std::uint32_t wire = packet.bytes() + overhead_[packet.is_encapsulated()] * packet.segment_count();
   const des::Booking booking = port.server.book(simulator_.now(), port.serialization(wire));
   if (!booking.is_accepted) [[unlikely]] {

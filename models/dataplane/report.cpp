@@ -78,7 +78,7 @@ DropText Network::describe(const DropRow& row) const {
 
 std::size_t Network::memory_bytes() const {
   std::size_t bytes =
-      sizeof(*this) + packets_.memory_bytes() + flows_.memory_bytes() + ports_.capacity() * sizeof(Port);
+      sizeof(*this) + packets_.memory_bytes() + flows_.memory_bytes() + ports_.capacity() * sizeof(OutputPort);
   bytes += cores_.capacity() * sizeof(des::FifoServer) + routes_.capacity() * sizeof(topology::HostRoute);
   for (const ConntrackTable& table : tables_) {
     bytes += table.memory_bytes();

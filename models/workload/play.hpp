@@ -25,6 +25,13 @@ struct RunControl {
   std::atomic<std::int64_t> simulated_ps{0};  // how far it is, of RunInput::end()
 };
 
+/// A line of the reachability matrix, for the record file alone.
+struct ReachabilityRow {
+  std::string source;
+  std::string destination;
+  std::string connections;
+};
+
 struct RunInput {
   policy::PolicyEngine* engine = nullptr;  // brings cluster, policies and profile; used by this run's thread alone
   std::span<const WorkloadSpec> workloads;
@@ -32,9 +39,10 @@ struct RunInput {
   std::uint64_t seed = 1;
   Duration warmup;
   Duration duration;
-  RunControl* control = nullptr;      // may be null
-  std::filesystem::path record_path;  // the HDF5 file to write; empty: none
-  std::string provenance;             // canonical JSON for the file's root attributes
+  RunControl* control = nullptr;                       // may be null
+  std::filesystem::path record_path;                   // the HDF5 file to write; empty: none
+  std::string provenance;                              // canonical JSON, written as it is
+  std::span<const ReachabilityRow> reachability = {};  // written as it is
   Time end() const { return Time::start() + warmup + duration; }
 };
 

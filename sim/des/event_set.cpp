@@ -27,6 +27,11 @@ EventSet::EventSet(Layout layout)
 void EventSet::push_into_run(const Event& event) {
   ++inserted_;
   if (!side_.empty()) {
+    if (!is_plain_ && event.is_before(side_.top()) && (cursor_ == end_ || event.is_before(*cursor_)) &&
+        cursor_ != run_.data()) {
+      *--cursor_ = event;  // the very next, as zero delays often are: the heap need not see it
+      return;
+    }
     shifted_ += event.time() > side_.top().time() ? kMostShifted : 0;
     side_.push(event);
     return;

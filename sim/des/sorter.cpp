@@ -10,6 +10,9 @@ namespace {
 
 // Measured on the hold model: below this, spreading costs more than it saves.
 constexpr std::size_t kSpreadFrom = 24;
+// Counting places is quadratic: for so few only.
+constexpr std::size_t kRankUpTo = 12;
+static_assert(kSpreadFrom <= Chunk::kEvents + 1);
 // A slot with more events than this is merge-sorted.
 constexpr std::uint32_t kFullSlot = 24;
 constexpr unsigned kMostSlotBits = 12;
@@ -52,14 +55,26 @@ void Sorter::sort(const ChunkList& list, std::size_t count, unsigned width_bits,
     spread(list, count, width_bits, out);
     return;
   }
-  Event* end = out;
-  list.for_each([&](const Event& event) {
-    Event* hole = end++;
-    for (; hole != out && event.is_before(hole[-1]); --hole) {
-      *hole = hole[-1];
+  // All in one chunk. Each event's place is the number of events before it, counted without a branch to mispredict.
+  const Event* const events = list.first()->events;
+  if (count > kRankUpTo) {
+    std::copy(events, events + count, out);
+    insertion_sort(out, out + count);
+    return;
+  }
+  std::uint32_t places[kRankUpTo] = {};
+  for (std::uint32_t i = 1; i < count; ++i) {
+    std::uint32_t place = 0;
+    for (std::uint32_t j = 0; j < i; ++j) {
+      const std::uint32_t is_earlier = events[i].is_before(events[j]) ? 1 : 0;
+      places[j] += is_earlier;
+      place += 1 - is_earlier;
     }
-    *hole = event;
-  });
+    places[i] = place;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    out[places[i]] = events[i];
+  }
 }
 
 void Sorter::spread(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out) {

@@ -1,6 +1,6 @@
 // Makes a sorted run of one bucket's events: stable by (time, source), linear where times are spread evenly.
 //
-// Few events are insertion-sorted on the way out of their chunk. Many are first spread over about as many slots as
+// Few events are placed by counting, or insertion-sorted. Many are first spread over about as many slots as
 // there are events by the next bits of their times (a counting sort, so stable), after which an insertion sort has
 // almost nothing to move. A slot that is too full for that is spread again by the bits in which its times differ, or,
 // all at one time, its sources; after three rounds it is merge-sorted, so the worst case is O(n log n).

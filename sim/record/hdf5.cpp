@@ -47,6 +47,7 @@ std::string last_failure() {
   const LibraryLock lock;
   std::string text;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, collect, &text);
+  H5Eclear2(H5E_DEFAULT);  // the stack is the thread's and would not be freed with it
   // The file driver's account holds addresses and times; the system's message is what matters.
   constexpr std::string_view kMark = "error message = '";
   if (const std::size_t begin = text.find(kMark); begin != std::string::npos) {

@@ -53,7 +53,7 @@ class Handle {
   Close close_ = nullptr;
 };
 
-/// The library's account of the last failure, innermost cause first; "" if there is none.
+/// Takes the library's account of the last failure, its innermost cause; "" if there is none.
 std::string last_failure();
 
 /// Throws EnvironmentError ("cannot write <what>: <reason>") if `result` is negative.

@@ -197,6 +197,7 @@ std::size_t RunWriter::Impl::open_stream(StreamSpec spec) {
     const Handle space = own(H5Screate_simple(1, &none, &unlimited), H5Sclose, spec.path);
     Stream stream;
     for (const StreamColumn& column : spec.columns) {
+      PODWIRE_CHECK(column.name != spec.dimension, "record", "a column has not the name of the rows' dimension");
       PODWIRE_CHECK(column.offset + size_of(column.type) <= spec.row_bytes, "record", "columns lie within the row");
       Handle dataset = own(H5Dcreate2(group.id(), column.name.c_str(), file_type(column.type), space.id(), H5P_DEFAULT,
                                       properties.id(), H5P_DEFAULT),

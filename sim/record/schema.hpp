@@ -49,7 +49,7 @@ struct StreamColumn {
 /// A long table: rows are fixed-size structs, appended while the run plays.
 struct StreamSpec {
   std::string path;       // "/requests": columns become /requests/<name>
-  std::string dimension;  // "request": what a row is
+  std::string dimension;  // "request": what a row is; no column has this name
   std::size_t row_bytes = 0;
   std::vector<StreamColumn> columns;
 };

@@ -1,5 +1,6 @@
 // Clusters put together in memory for tests of what works on a finished Cluster, without manifests. Only what policies
-// read is filled in: namespaces, labels, named ports, addresses, nodes, phases; every pod is a bare one.
+// read is filled in: namespaces, labels, named ports, addresses, nodes, phases; a pod is a bare one unless it
+// names an owner.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +24,7 @@ struct SmallPod {
   int node = -1;  // index into SmallCluster::node_addresses
   bool is_host_network = false;
   cluster::PodPhase phase = cluster::PodPhase::running;
+  std::string owner = {};  // a Deployment that it shares with the pods of its namespace that name it too
 };
 
 /// Plain data, and what Cluster they amount to. Pods keep their order: pod i is PodId(i).
@@ -80,20 +82,31 @@ struct SmallCluster {
     shape.labels = pod_template.labels;
     shape.pod_template = template_id;
     shape.is_host_network = pod.is_host_network;
-    cluster::Workload& workload = c.workloads.emplace_back();
-    workload.name_space = name_space;
-    workload.kind = cluster::WorkloadKind::pod;
-    workload.name = pod.name;
-    workload.pod_template = template_id;
-    workload.replicas = 1;
-    workload.pods = {cluster::PodId(c.pods.size())};
+    const cluster::WorkloadId workload = workload_of(c, pod, name_space, template_id);
+    c.workloads[workload.index()].pods.emplace_back(c.pods.size());
+    ++c.workloads[workload.index()].replicas;
     cluster::Pod& added = c.pods.emplace_back();
     added.shape = cluster::ShapeId(c.shapes.size() - 1);
-    added.workload = cluster::WorkloadId(c.workloads.size() - 1);
+    added.workload = workload;
     added.node = pod.node < 0 ? cluster::NodeId() : cluster::NodeId(static_cast<std::size_t>(pod.node));
     added.ip = pod.ip;
     added.name = c.strings.intern(pod.name);
     added.phase = pod.phase;
+  }
+
+  static cluster::WorkloadId workload_of(cluster::Cluster& c, const SmallPod& pod, cluster::NamespaceId name_space,
+                                         cluster::TemplateId pod_template) {
+    for (std::size_t w = 0; w < c.workloads.size() && !pod.owner.empty(); ++w) {
+      if (c.workloads[w].name_space == name_space && c.workloads[w].name == pod.owner) {
+        return cluster::WorkloadId(w);
+      }
+    }
+    cluster::Workload& workload = c.workloads.emplace_back();
+    workload.name_space = name_space;
+    workload.kind = pod.owner.empty() ? cluster::WorkloadKind::pod : cluster::WorkloadKind::deployment;
+    workload.name = pod.owner.empty() ? pod.name : pod.owner;
+    workload.pod_template = pod_template;
+    return cluster::WorkloadId(c.workloads.size() - 1);
   }
 };
 

@@ -2,7 +2,7 @@
 // UDP between 64 machines of a leaf-spine.
 #include <gtest/gtest.h>
 
-#include "tests/unit/dataplane/plain_network.hpp"
+#include "tests/support/plain_network.hpp"
 
 namespace podwire::dataplane {
 namespace {

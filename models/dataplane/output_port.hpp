@@ -10,7 +10,7 @@
 
 namespace podwire::dataplane {
 
-struct alignas(64) Port {
+struct alignas(64) OutputPort {
   des::FifoServer server;
   std::int64_t propagation_ps = 0;      // the line, and what the far end's fabric adds before its output queue
   std::uint64_t ps_per_byte_fixed = 0;  // 2^32 × picoseconds per byte: exact for every rate that divides 8 × 10^12
@@ -26,6 +26,6 @@ struct alignas(64) Port {
     return Duration::from_ps(static_cast<std::int64_t>(fixed >> 32));
   }
 };
-static_assert(sizeof(Port) == 64);
+static_assert(sizeof(OutputPort) == 64);
 
 }  // namespace podwire::dataplane

@@ -1,0 +1,119 @@
+// Puts one run together: underlay, network, transport, DNS, servers, clients; plays it; collects what it gave.
+#include "models/workload/play.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "models/dns/server.hpp"
+#include "models/workload/clients.hpp"
+
+namespace podwire::workload {
+namespace {
+
+topology::Underlay build_underlay(const UnderlaySpec& spec, std::size_t nodes) {
+  topology::UnderlayOptions options;
+  const bool is_fabric = spec.preset == UnderlaySpec::Preset::leaf_spine;
+  options.preset = is_fabric ? topology::Preset::leaf_spine : topology::Preset::single_switch;
+  options.hosts = static_cast<std::uint32_t>(nodes);
+  options.leaves = is_fabric ? spec.leaves : 1;
+  options.spines = is_fabric ? spec.spines : 0;
+  options.host_link = {
+      .rate = spec.host_rate, .propagation = spec.propagation, .buffer = spec.port_buffer, .loss = spec.loss};
+  options.fabric_link = {
+      .rate = spec.fabric_rate, .propagation = spec.propagation, .buffer = spec.port_buffer, .loss = spec.loss};
+  options.edge_link.propagation = spec.edge_delay;
+  options.switch_latency = spec.switch_latency;
+  return topology::Underlay(options);
+}
+
+std::vector<DropRow> drop_rows(const dataplane::Network& network, std::size_t workloads) {
+  std::vector<DropRow> rows;
+  for (const dataplane::DropRow& row : network.drops().rows()) {
+    const dataplane::DropText text = network.describe(row);
+    rows.push_back({.reason = text.reason,
+                    .where = text.where,
+                    .rule = text.rule,
+                    .span = text.span,
+                    .workload = row.account < workloads ? WorkloadIndex(row.account) : WorkloadIndex(),
+                    .packets = row.packets});
+  }
+  std::sort(rows.begin(), rows.end(), [](const DropRow& a, const DropRow& b) {
+    return std::tie(b.packets, a.reason, a.where, a.rule, a.workload) <
+           std::tie(a.packets, b.reason, b.where, b.rule, b.workload);
+  });
+  return rows;
+}
+
+PacketCounts packet_counts(const dataplane::Network& network) {
+  const dataplane::PacketCounts counts = network.audit();
+  PODWIRE_CHECK(counts.is_conserved(), "dataplane", "packets sent = delivered + dropped + in flight");
+  return {.sent = counts.sent,
+          .delivered = counts.delivered,
+          .dropped = counts.dropped,
+          .in_flight = counts.in_flight,
+          .hops = counts.hops};
+}
+
+}  // namespace
+
+RunResult play(const RunInput& input) {
+  PODWIRE_CHECK(input.engine != nullptr, "workload", "a run has a policy engine");
+  const cluster::Cluster& cluster = input.engine->cluster();
+  des::Simulator simulator({.seed = input.seed});
+  const topology::Underlay underlay = build_underlay(input.underlay, cluster.nodes.size());
+  control::ChangeLog log(static_cast<std::uint32_t>(cluster.nodes.size()));
+  dataplane::Network network(simulator, *input.engine, log, underlay,
+                             {.seed = input.seed, .underlay_mtu = input.underlay.mtu});
+  transport::Transport transport(simulator, network, {.seed = input.seed});
+  dns::DnsOptions dns_options;
+  dns_options.seed = input.seed;
+  dns::NameTable names;
+  dns::Zone zone(cluster, names, dns_options.externals);
+  dns::Resolver resolver(simulator, transport, cluster, names, zone, dns_options);
+  dns::NameServers name_servers(simulator, transport, network, cluster, names, zone, resolver, dns_options);
+  Servers servers(simulator, transport, input.workloads, cluster.pods.size(), input.seed);
+  RequestLog requests(input);
+  const Window window{.begin = Time::start() + input.warmup, .end = input.end()};
+  Clients clients(simulator, network, transport, resolver, servers, input.workloads, input.seed, window, requests);
+
+  if (input.control != nullptr) {
+    simulator.interrupt_with(&input.control->stop);
+    simulator.report_progress(
+        [&](const des::Progress& progress) {
+          input.control->simulated_ps.store(progress.now.ps(), std::memory_order_relaxed);
+        },
+        des::Simulator::kPollEvents);
+  }
+  clients.start();
+  if (input.workloads.empty()) {
+    simulator.run_until(input.end());
+  } else {
+    simulator.run();
+  }
+
+  RunResult result;
+  result.is_interrupted = simulator.was_stopped() && !clients.is_finished();
+  if (result.is_interrupted) {
+    clients.give_up();
+  }
+  result.drops = drop_rows(network, input.workloads.size());
+  result.packets = packet_counts(network);
+  result.events = simulator.event_count();
+  result.fingerprint = simulator.fingerprint().value();
+  result.simulated = simulator.now().since_start();
+  result.notes = clients.notes();
+  result.memory_bytes =
+      network.memory_bytes() + transport.memory_bytes() + servers.memory_bytes() + clients.memory_bytes();
+  result.workloads = clients.take_results();
+  for (const WorkloadResult& workload : result.workloads) {
+    std::uint64_t ended = 0;
+    for (const std::uint64_t count : workload.outcomes) {
+      ended += count;
+    }
+    PODWIRE_CHECK(ended == workload.requests, "workload", "every request ends in exactly one outcome");
+  }
+  requests.finish(result);
+  return result;
+}
+
+}  // namespace podwire::workload

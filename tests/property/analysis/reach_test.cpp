@@ -1,0 +1,175 @@
+// reach against the engine asked pair by pair, on random clusters with several pods a workload: exactly the pairs that
+// can talk have a row, with the union of what each pair of different pods has; external ranges hold at both their ends
+// and at every boundary of an ipBlock.
+#include "models/analysis/reach.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <utility>
+
+#include "tests/property/policy/random_world.hpp"
+
+namespace podwire::analysis {
+namespace {
+
+using policy::Direction;
+using policy::Peer;
+using policy::PolicyEngine;
+using policy::PortSet;
+using test::RandomWorld;
+
+std::uint64_t cluster_count() {
+  if (const char* text = std::getenv("PODWIRE_PROPERTY_CLUSTERS")) {
+    return std::strtoull(text, nullptr, 10);
+  }
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+  return 500;
+#else
+  return 5'000;
+#endif
+}
+
+struct ExternalRow {
+  std::pair<IpAddress, IpAddress> range;
+  PortSet ports;
+};
+
+/// What reach said, by workload.
+struct Rows {
+  std::map<std::pair<std::size_t, std::size_t>, std::pair<PortSet, bool>> pairs;  // ports, varies
+  std::map<std::size_t, std::vector<ExternalRow>> from_outside;
+  std::map<std::size_t, std::vector<ExternalRow>> to_outside;
+};
+
+PortSet at(const std::vector<ExternalRow>& rows, IpAddress ip) {
+  PortSet found;
+  for (const ExternalRow& row : rows) {
+    if (row.range.first <= ip && ip <= row.range.second && row.range.first.family() == ip.family()) {
+      EXPECT_TRUE(found.empty()) << "two rows hold " << ip.to_string();
+      found = row.ports;
+    }
+  }
+  return found;
+}
+
+class Comparison {
+ public:
+  explicit Comparison(std::uint64_t seed) : world_(seed) {
+    for (test::SmallPod& pod : world_.cluster.pods) {
+      if (world_.chance(60)) {
+        pod.owner = world_.chance(50) ? "one" : "two";
+      }
+    }
+    cluster_ = world_.cluster.build();
+  }
+
+  std::size_t run() {
+    PolicyEngine engine(cluster_, world_.policies, world_.profile);
+    Rows rows;
+    const ReachSummary summary = reach(engine, {}, [&](const ReachRow& row) {
+      ASSERT_FALSE(row.is_unknown);
+      ASSERT_FALSE(row.ports->empty());
+      if (row.source.is_external()) {
+        rows.from_outside[row.destination.workload.index()].push_back({row.source.range, *row.ports});
+      } else if (row.destination.is_external()) {
+        rows.to_outside[row.source.workload.index()].push_back({row.destination.range, *row.ports});
+      } else {
+        const std::pair key(row.source.workload.index(), row.destination.workload.index());
+        ASSERT_TRUE(rows.pairs.emplace(key, std::pair(*row.ports, row.varies)).second) << "a pair has two rows";
+      }
+    });
+    for (std::size_t s = 0; s < cluster_.workloads.size(); ++s) {
+      for (std::size_t d = 0; d < cluster_.workloads.size(); ++d) {
+        compare_pair(engine, rows, s, d);
+      }
+      compare_outside(engine, rows, s);
+    }
+    return summary.rows;
+  }
+
+ private:
+  bool is_ignored(cluster::PodId pod) const {
+    const cluster::PodPhase phase = cluster_.pods[pod.index()].phase;
+    return world_.profile.policy.finished_pods_are_ignored &&
+           !(cluster_.shape(pod).is_host_network && world_.profile.policy.host_network_is_node) &&
+           (phase == cluster::PodPhase::succeeded || phase == cluster::PodPhase::failed);
+  }
+
+  void compare_pair(PolicyEngine& engine, const Rows& rows, std::size_t s, std::size_t d) {
+    PortSet expected;
+    bool is_first = true;
+    bool varies = false;
+    for (const cluster::PodId source : cluster_.workloads[s].pods) {
+      for (const cluster::PodId destination : cluster_.workloads[d].pods) {
+        if (source == destination || is_ignored(source) || is_ignored(destination)) {
+          continue;
+        }
+        bool is_unknown = false;
+        const Peer from = {.pod = source};
+        const Peer to = {.pod = destination};
+        const PortSet ports = engine.allowed_ports(Direction::egress, from, to, is_unknown)
+                                  .intersected_with(engine.allowed_ports(Direction::ingress, to, from, is_unknown));
+        varies = varies || (!is_first && ports != expected);
+        is_first = false;
+        expected = expected.united_with(ports);
+      }
+    }
+    const auto found = rows.pairs.find({s, d});
+    const PortSet actual = found == rows.pairs.end() ? PortSet() : found->second.first;
+    EXPECT_EQ(actual.to_string(), expected.to_string())
+        << cluster_.workload_name(cluster::WorkloadId(s)) << " => " << cluster_.workload_name(cluster::WorkloadId(d));
+    if (varies && !expected.empty() && found != rows.pairs.end()) {
+      EXPECT_TRUE(found->second.second);
+    }
+  }
+
+  void compare_outside(PolicyEngine& engine, const Rows& rows, std::size_t w) {
+    bool has_v4 = false;
+    bool has_v6 = false;
+    for (const test::SmallPod& pod : world_.cluster.pods) {
+      has_v4 = has_v4 || pod.ip.is_v4() || pod.ip.is_unspecified();
+      has_v6 = has_v6 || (!pod.ip.is_v4() && !pod.ip.is_unspecified());
+    }
+    const auto rows_of = [w](const auto& by_workload) {
+      const auto found = by_workload.find(w);
+      return found == by_workload.end() ? std::vector<ExternalRow>() : found->second;
+    };
+    for (const IpAddress ip : world_.interesting_addresses()) {
+      if (ip.is_v4() ? !has_v4 : !has_v6) {
+        continue;
+      }
+      PortSet in;
+      PortSet out;
+      for (const cluster::PodId pod : cluster_.workloads[w].pods) {
+        if (!is_ignored(pod)) {
+          bool is_unknown = false;
+          const Peer end = {.pod = pod};
+          const Peer stranger = {.ip = ip};
+          in = in.united_with(engine.allowed_ports(Direction::ingress, end, stranger, is_unknown));
+          out = out.united_with(engine.allowed_ports(Direction::egress, end, stranger, is_unknown));
+        }
+      }
+      EXPECT_EQ(at(rows_of(rows.from_outside), ip).to_string(), in.to_string()) << "from " << ip.to_string();
+      EXPECT_EQ(at(rows_of(rows.to_outside), ip).to_string(), out.to_string()) << "to " << ip.to_string();
+    }
+  }
+
+  RandomWorld world_;
+  cluster::Cluster cluster_;
+};
+
+TEST(Reach, HasARowForExactlyThePairsThatCanTalk) {
+  const std::uint64_t count = cluster_count();
+  std::size_t rows = 0;
+  for (std::uint64_t seed = 1; seed <= count; ++seed) {
+    rows += Comparison(seed).run();
+    ASSERT_FALSE(HasFailure()) << "seed " << seed;
+  }
+  std::cout << count << " clusters, " << rows << " rows\n";
+}
+
+}  // namespace
+}  // namespace podwire::analysis

@@ -1,0 +1,144 @@
+// One connection explained: names, Services, target ports, both directions, and what is wrong with a question.
+#include "models/analysis/explain.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/policy_lab.hpp"
+
+namespace podwire::analysis {
+namespace {
+
+using test::name_space;
+using test::network_policy;
+using test::pod;
+using test::PolicyLab;
+
+std::string shop() {
+  return name_space("front") + name_space("back") + pod("front", "web", "app: web") +
+         "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api, namespace: back}\n"
+         "spec: {replicas: 3, selector: {matchLabels: {app: api}}, template: {metadata: {labels: {app: api}}, spec: "
+         "{containers: [{name: c, image: i, ports: [{name: http, containerPort: 8080}]}]}}}\n"
+         "---\napiVersion: v1\nkind: Service\nmetadata: {name: api, namespace: back}\n"
+         "spec: {clusterIP: 10.96.7.7, selector: {app: api}, ports: [{name: web, port: 80, targetPort: http}]}\n"
+         "---\napiVersion: v1\nkind: Service\nmetadata: {name: nobody, namespace: back}\n"
+         "spec: {selector: {app: nobody}, ports: [{port: 80}]}\n"
+         "---\napiVersion: v1\nkind: Service\nmetadata: {name: outside, namespace: back}\n"
+         "spec: {type: ExternalName, externalName: db.example.com}\n";
+}
+
+ConnectionExplanation explained(PolicyLab& lab, std::string_view source, std::string_view destination) {
+  Diagnostics diagnostics;
+  const auto result = explain(lab.engine(), source, destination, {}, diagnostics);
+  EXPECT_TRUE(result.has_value()) << (diagnostics.all().empty() ? "" : diagnostics.all()[0].message);
+  return result.value_or(ConnectionExplanation());
+}
+
+std::string error_of(PolicyLab& lab, std::string_view source, std::string_view destination) {
+  Diagnostics diagnostics;
+  EXPECT_FALSE(explain(lab.engine(), source, destination, {}, diagnostics).has_value());
+  return diagnostics.all().empty() ? "" : diagnostics.all()[0].code;
+}
+
+TEST(ExplainConnection, AServiceIsJudgedAtItsBackendsPort) {
+  PolicyLab lab(shop() + network_policy("back", "p", "  podSelector: {}\n  ingress: [{ports: [{port: 8080}]}]"));
+  const ConnectionExplanation result = explained(lab, "front/web", "back/service/api:80");
+  EXPECT_EQ(result.answer, Answer::allowed);
+  ASSERT_EQ(result.paths.size(), 1u);  // three replicas that fare alike
+  EXPECT_EQ(result.paths[0].destination_pods, 3u);
+  EXPECT_EQ(result.paths[0].port, Port(8080));
+  EXPECT_EQ(result.paths[0].ingress.text, "allowed by ingress rule 0 of back/p");
+  EXPECT_TRUE(result.paths[0].is_listening);
+}
+
+TEST(ExplainConnection, APolicyOnTheServicesPortDeniesWhatItMeantToAllow) {
+  PolicyLab lab(shop() + network_policy("back", "p", "  podSelector: {}\n  ingress: [{ports: [{port: 80}]}]"));
+  const ConnectionExplanation result = explained(lab, "front/web", "back/service/api:80");
+  EXPECT_EQ(result.answer, Answer::denied);
+  EXPECT_EQ(result.paths.at(0).ingress.nearest.at(0).criterion, "port TCP 8080 is not among TCP 80");
+  EXPECT_EQ(result.paths.at(0).egress.verdict.cause, policy::Cause::no_policy);
+}
+
+TEST(ExplainConnection, AClusterIpAndAPortsNameMeanTheService) {
+  PolicyLab lab(shop());
+  EXPECT_EQ(explained(lab, "front/web", "10.96.7.7:80").paths.at(0).port, Port(8080));
+  EXPECT_EQ(explained(lab, "front/web", "back/service/api:web").paths.at(0).port, Port(8080));
+  EXPECT_EQ(explained(lab, "front/web", "back/deployment/api:http").paths.at(0).port, Port(8080));
+}
+
+TEST(ExplainConnection, AServiceWithoutPodsOrPortHasNoBackend) {
+  PolicyLab lab(shop());
+  EXPECT_EQ(explained(lab, "front/web", "back/service/nobody:80").answer, Answer::no_backend);
+  EXPECT_EQ(explained(lab, "front/web", "back/service/api:81").answer, Answer::no_backend);
+  EXPECT_FALSE(explained(lab, "front/web", "back/service/api:81").notes.empty());
+}
+
+TEST(ExplainConnection, AnExternalNameLeavesTheCluster) {
+  PolicyLab lab(shop());
+  const ConnectionExplanation result = explained(lab, "front/web", "back/service/outside:5432");
+  EXPECT_EQ(result.answer, Answer::external);
+  EXPECT_NE(result.notes.at(0).find("db.example.com"), std::string::npos);
+}
+
+TEST(ExplainConnection, AnAddressMayBeEitherEnd) {
+  PolicyLab lab(shop() + network_policy("back", "p",
+                                        "  podSelector: {}\n"
+                                        "  ingress: [{from: [{ipBlock: {cidr: 203.0.113.0/24}}]}]"));
+  EXPECT_EQ(explained(lab, "203.0.113.9", "back/deployment/api:8080").answer, Answer::allowed);
+  EXPECT_EQ(explained(lab, "198.51.100.9", "back/deployment/api:8080").answer, Answer::denied);
+  EXPECT_EQ(explained(lab, "front/web", "198.51.100.9:443").answer, Answer::allowed);
+}
+
+TEST(ExplainConnection, AWorkloadToItselfIsAboutDifferentReplicas) {
+  PolicyLab lab(shop() + network_policy("back", "p", "  podSelector: {}"));
+  const ConnectionExplanation result = explained(lab, "back/deployment/api", "back/deployment/api:8080");
+  EXPECT_EQ(result.answer, Answer::denied);
+  EXPECT_NE(result.paths.at(0).source_name, result.paths.at(0).destination_name);
+}
+
+TEST(ExplainConnection, APortThatNothingListensOnIsMarked) {
+  PolicyLab lab(shop());
+  const ConnectionExplanation result = explained(lab, "front/web", "back/deployment/api:9999");
+  EXPECT_EQ(result.answer, Answer::allowed);  // policies do allow it
+  EXPECT_FALSE(result.paths.at(0).is_listening);
+}
+
+TEST(ExplainConnection, AnUnmodelledObjectLeavesTheAnswerOpen) {
+  PolicyLab lab(
+      shop() + network_policy("back", "deny", "  podSelector: {}") +
+      "---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: c, namespace: back}\nspec: {}\n");
+  EXPECT_EQ(explained(lab, "front/web", "back/service/api:80").answer, Answer::unknown);
+}
+
+TEST(ExplainConnection, ABadQuestionIsAnError) {
+  PolicyLab lab(shop());
+  EXPECT_EQ(error_of(lab, "front/web", "back/service/api"), "missing-port");
+  EXPECT_EQ(error_of(lab, "front/web", "back/service/api:"), "missing-port");
+  EXPECT_EQ(error_of(lab, "front/web", "back/service/api:0"), "bad-port");
+  EXPECT_EQ(error_of(lab, "front/web", "back/service/api:70000"), "bad-port");
+  EXPECT_EQ(error_of(lab, "front/web", "back/service/api:80/icmp"), "bad-protocol");
+  EXPECT_EQ(error_of(lab, "front/wob", "back/service/api:80"), "unknown-object");
+  EXPECT_EQ(error_of(lab, "back/service/api", "front/pod/web:80"), "not-a-source");
+  EXPECT_EQ(error_of(lab, "front/web", "back/service/api:nope"), "unknown-port-name");
+  EXPECT_EQ(error_of(lab, "front/web", "fd00::1"), "missing-port");
+}
+
+TEST(ParseDestination, TakesNamesAddressesPortsAndProtocolsApart) {
+  Diagnostics diagnostics;
+  const auto udp = parse_destination("back/api:53/udp", {}, diagnostics);
+  ASSERT_TRUE(udp);
+  EXPECT_EQ(udp->name, "back/api");
+  EXPECT_EQ(udp->protocol, IpProtocol::udp);
+  EXPECT_EQ(udp->port, Port(53));
+  const auto v6 = parse_destination("[fd00::1]:443", {}, diagnostics);
+  ASSERT_TRUE(v6);
+  EXPECT_EQ(v6->name, "fd00::1");
+  const auto named = parse_destination("back/api:http", {}, diagnostics);
+  ASSERT_TRUE(named);
+  EXPECT_EQ(named->port_name, "http");
+  EXPECT_TRUE(diagnostics.all().empty());
+}
+
+}  // namespace
+}  // namespace podwire::analysis
