@@ -206,7 +206,7 @@ void Network::leave_udp_server(Flow& flow) {
     peer.tracking = flow.tracking;
     peer.last_seen = flow.last_seen;
     peer.due = flow.last_seen + timeouts_[flow.tracking];
-    tables_[flow.host].move(flow.tracking, flow.tracking, {peer.due, peer_handle});
+    tables_[flow.host].queue(flow.tracking, {peer.due, peer_handle});
     flow.tracking = ConntrackState::none;
   }
   if (peer.tracking == ConntrackState::none) {
