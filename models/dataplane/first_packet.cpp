@@ -13,10 +13,9 @@ using policy::Direction;
 using policy::Verdict;
 
 constexpr std::uint32_t kUnknownRules = 0xffff'ffff;
-constexpr std::uint32_t kIcmpHeaders = 28;               // IPv4 20 + ICMP 8
-constexpr std::uint32_t kIcmpQuoteMax = 548;             // RFC 1812 section 4.3.2.3: not more than 576 bytes in all
-constexpr std::uint32_t kResetBytes = 40;                // IPv4 20 + TCP 20
-constexpr Duration kUdpStreamAge = Duration::from_s(2);  // nf_conntrack_proto_udp: replied, and older than this
+constexpr std::uint32_t kIcmpHeaders = 28;    // IPv4 20 + ICMP 8
+constexpr std::uint32_t kIcmpQuoteMax = 548;  // RFC 1812 section 4.3.2.3: not more than 576 bytes in all
+constexpr std::uint32_t kResetBytes = 40;     // IPv4 20 + TCP 20
 
 std::uint64_t mix(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58'476d'1ce4'e5b9u;
@@ -480,91 +479,6 @@ void Network::answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::ui
   std::uint32_t core = 0;
   ready = book(from, flow.hash, visit, core);
   simulator_.at(ready, sources_.plus(core_sources_ + core), hop_kind_, id);
-}
-
-// ---- conntrack entries
-
-/// Enters a flow into its machine's table; false when there is no room.
-bool Network::confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
-  const Time now = simulator_.now();
-  ConntrackTable& table = tables_[flow.host];
-  if (flow.tracking != ConntrackState::none) {
-    if (now - flow.last_seen < timeouts_[flow.tracking]) {
-      return touch(handle, flow, flags, from_initiator);  // judged again, for a newer view
-    }
-    table.remove(flow.tracking);  // ran out, and was not taken out yet
-    flow.tracking = ConntrackState::none;
-  }
-  expire(flow.host);
-  if (table.count() >= table_limits_[flow.host]) {
-    table.refuse();
-    return false;
-  }
-  flow.tracking = (flow.flags & kFlowUdp) != 0 ? ConntrackState::udp_unreplied
-                                               : next_tcp_state(ConntrackState::none, flags, from_initiator);
-  flow.flags = static_cast<std::uint16_t>(flow.flags & ~(kFlowReplied | kFlowAged));
-  flow.last_seen = now;
-  flow.due = now + timeouts_[flow.tracking];
-  table.insert(flow.tracking, {flow.due, handle});
-  return true;
-}
-
-/// A packet that may change its entry's state.
-void Network::touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
-  ConntrackState next = flow.tracking;
-  if ((flow.flags & kFlowUdp) != 0) {
-    if (!from_initiator) {
-      flow.flags |= kFlowReplied;
-    }
-    const Time made = flow.due - timeouts_[ConntrackState::udp_unreplied];
-    if (next == ConntrackState::udp_unreplied && (flow.flags & kFlowReplied) != 0 &&
-        ((flow.flags & kFlowAged) != 0 || simulator_.now() - made > kUdpStreamAge)) {
-      next = ConntrackState::udp_stream;
-    }
-  } else {
-    next = next_tcp_state(flow.tracking, flags, from_initiator);
-  }
-  if (next != flow.tracking) {
-    flow.due = simulator_.now() + timeouts_[next];
-    tables_[flow.host].move(flow.tracking, next, {flow.due, handle});
-    flow.tracking = next;
-  }
-}
-
-/// Takes what ran out from a machine's table, and frees the halves that lived only by their entry.
-void Network::expire(std::uint16_t machine) {
-  const Time now = simulator_.now();
-  tables_[machine].expire(now, [this, now](const ConntrackTable::Entry& entry, ConntrackState state, bool is_due) {
-    Flow& flow = flows_[entry.flow.index()];
-    if (flow.generation != entry.flow.generation() || flow.tracking != state || flow.due != entry.due) {
-      return Time::never();
-    }
-    const Time due = flow.last_seen + timeouts_[state];
-    if (!is_due) {
-      return due;
-    }
-    if (due > now) {
-      flow.due = due;
-      flow.flags |= kFlowAged;
-      return due;
-    }
-    flow.tracking = ConntrackState::none;
-    if ((flow.flags & (kFlowUdp | kFlowInitiator)) == kFlowUdp) {
-      if (receiver_.expired != nullptr && (flow.flags & kFlowDone) == 0) {
-        receiver_.expired(receiver_.model, entry.flow);
-      }
-      release_flow(entry.flow, flow);
-    }
-    return due;
-  });
-}
-
-std::uint64_t Network::conntrack_count(cluster::NodeId node) {
-  if (tables_.empty()) {
-    return 0;
-  }
-  expire(static_cast<std::uint16_t>(node.value()));
-  return tables_[node.index()].count();
 }
 
 }  // namespace podwire::dataplane

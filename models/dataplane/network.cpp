@@ -178,22 +178,43 @@ FlowHandle Network::open(const FlowSpec& spec) {
 void Network::close(FlowHandle handle) {
   PODWIRE_CHECK(is_open(handle), "dataplane", "an open flow is closed");
   Flow& flow = flows_[handle.index()];
-  const bool peer_lives = is_open(flow.peer);
-  if ((flow.flags & kFlowUdp) != 0 && peer_lives) {
-    Flow& peer = flows_[flow.peer.index()];
+  if ((flow.flags & kFlowUdp) != 0 && is_open(flow.peer)) {
     if ((flow.flags & kFlowInitiator) == 0) {
       flow.flags |= kFlowDone;  // further datagrams of the same socket are the same conntrack entry's
       return;
     }
-    if ((peer.flags & kFlowDone) != 0) {
-      release_flow(flow.peer, peer);
-    }
+    leave_udp_server(flow);
   }
   if (flow.unbound > 0) {
     flow.flags |= kFlowClosing;
     return;
   }
   release_flow(handle, flow);
+}
+
+/// The initiator of a UDP flow goes. The server's half goes with it if its owner is done with it; else it stays until
+/// its conntrack entry runs out, which on one machine has been the initiator's so far.
+void Network::leave_udp_server(Flow& flow) {
+  const FlowHandle peer_handle = flow.peer;
+  Flow& peer = flows_[peer_handle.index()];
+  if ((peer.flags & kFlowDone) != 0) {
+    release_flow(peer_handle, peer);
+    return;
+  }
+  if ((flow.flags & kFlowLocal) != 0 && flow.tracking != ConntrackState::none) {
+    peer.flags |= kFlowTracked;
+    peer.tracking = flow.tracking;
+    peer.last_seen = flow.last_seen;
+    peer.due = flow.last_seen + timeouts_[flow.tracking];
+    tables_[flow.host].queue(flow.tracking, {peer.due, peer_handle});
+    flow.tracking = ConntrackState::none;
+  }
+  if (peer.tracking == ConntrackState::none) {
+    if (receiver_.expired != nullptr) {
+      receiver_.expired(receiver_.model, peer_handle);
+    }
+    release_flow(peer_handle, peer);
+  }
 }
 
 /// Frees the half; what remains of it is a conntrack entry that waits for its timeout.

@@ -202,6 +202,7 @@ class Network {
   // network.cpp
   void build_machines();
   void build_ports();
+  void leave_udp_server(Flow& flow);
   void release_flow(FlowHandle handle, Flow& flow);
   FlowHandle make_flow();
 

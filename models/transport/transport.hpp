@@ -114,11 +114,13 @@ class Transport {
   /// A connected UDP socket with a port of its own: datagrams to and from one address. Nothing is sent yet.
   SocketHandle open_udp(const ConnectOptions& options);
   /// Sends one datagram of `payload` bytes; `tag` arrives with it. On a server's socket this is the answer.
-  /// An ICMP error later comes as `failed` (refused or prohibited); the UDP socket stays open.
+  /// An ICMP error later comes as `failed` (refused or prohibited); the UDP socket stays open. On a socket that is gone
+  /// (a server's may go with its client) nothing is sent.
   void send_datagram(SocketHandle socket, std::uint32_t payload, std::uint64_t tag);
-  /// Closes a UDP socket at once. A server's UDP socket is made by the first datagram from a new flow (its `received`
-  /// is the first event), serves every later datagram of that flow, and is released by close_udp or, forgotten, when
-  /// its conntrack entry expires. A server that answers once calls close_udp after send_datagram.
+  /// Closes a UDP socket at once; nothing happens if it is gone. A server's UDP socket is made by the first datagram
+  /// from a new flow (its `received` is the first event) and serves every later datagram of that flow. A server calls
+  /// close_udp when it has answered; a further datagram makes a fresh socket. Forgotten, it goes when its conntrack
+  /// entry runs out.
   void close_udp(SocketHandle socket);
 
   // ---- both ----

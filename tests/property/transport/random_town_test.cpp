@@ -224,12 +224,13 @@ TEST(RandomTown, ConservesPacketsFreesEverythingAndDoesNotDependOnTheEventSet) {
   }
 }
 
-/// A node's entries as a plain map of sockets, from the times of packets alone.
+/// A node's entries as a plain map of sockets, from the times of packets alone. Packets are sent at ticks of 1.3 s, so
+/// that no timeout (2, 30, 120 s) is a number of ticks: the microseconds of the way never decide.
 struct NaiveEntry {
   std::int64_t made = 0;
   std::int64_t last = 0;
   bool replied = false;
-  std::int64_t timeout = 30;
+  double timeout = 30.0;
 };
 
 TEST(ConntrackCount, AgreesWithANaiveMapOfUdpEntries) {
@@ -247,7 +248,7 @@ TEST(ConntrackCount, AgreesWithANaiveMapOfUdpEntries) {
     };
     std::vector<SocketHandle> sockets;
     std::map<std::size_t, NaiveEntry> entries;  // of either node: what one sees the other sees microseconds later
-    for (std::int64_t second = 0; second < 600; ++second) {
+    for (std::int64_t tick = 0; tick < 500; ++tick) {
       if (sockets.size() < 40 && random() % 4 == 0) {
         sockets.push_back(town.transport().open_udp({.source = town.pod("a", "c"),
                                                      .destination = town.ip("b", "s"),
@@ -266,23 +267,23 @@ TEST(ConntrackCount, AgreesWithANaiveMapOfUdpEntries) {
         town.transport().send_datagram(sockets[s], 50, wants_answer ? 1 : 0);
         auto [at, is_new] = entries.try_emplace(s);
         NaiveEntry& entry = at->second;
-        if (is_new || second - entry.last >= entry.timeout) {
-          entry = {.made = second, .last = second, .replied = false, .timeout = 30};
+        if (is_new || 1.3 * static_cast<double>(tick - entry.last) >= entry.timeout) {
+          entry = {.made = tick, .last = tick, .replied = false, .timeout = 30.0};
         }
-        entry.last = second;
+        entry.last = tick;
         entry.replied = entry.replied || wants_answer;
-        if (entry.replied && second - entry.made > 2) {
-          entry.timeout = 120;
+        if (entry.replied && 1.3 * static_cast<double>(tick - entry.made) > 2.0) {
+          entry.timeout = 120.0;
         }
       }
-      town.run_for(Duration::from_ms(500));
+      town.run_for(Duration::from_ms(650));
       std::uint64_t expected = 0;
       for (const auto& [s, entry] : entries) {
-        expected += second - entry.last < entry.timeout ? 1 : 0;
+        expected += 1.3 * (static_cast<double>(tick - entry.last) + 0.5) < entry.timeout ? 1 : 0;
       }
-      ASSERT_EQ(town.network().conntrack_count(cluster::NodeId(0u)), expected) << "client's node at " << second;
-      ASSERT_EQ(town.network().conntrack_count(cluster::NodeId(1u)), expected) << "server's node at " << second;
-      town.run_for(Duration::from_ms(500));
+      ASSERT_EQ(town.network().conntrack_count(cluster::NodeId(0u)), expected) << "client's node at " << tick;
+      ASSERT_EQ(town.network().conntrack_count(cluster::NodeId(1u)), expected) << "server's node at " << tick;
+      town.run_for(Duration::from_ms(650));
     }
   }
 }
