@@ -156,13 +156,26 @@ bool read_standard_input(const std::vector<std::string>& paths, scenario::LoadOp
   return true;
 }
 
-Exit write_one(const OutputRequest& request, const std::string& text) {
-  const std::string problem = write_output(request, text);
+std::vector<std::string> paths_of(const CommandLine& line, std::size_t first) {
+  std::vector<std::string> paths(line.words.begin() + static_cast<std::ptrdiff_t>(std::min(first, line.words.size())),
+                                 line.words.end());
+  paths.insert(paths.end(), line.files.begin(), line.files.end());
+  return paths;
+}
+
+Exit finish(OutputWriter& writer, const OutputRequest& request) {
+  const std::string problem = writer.finish();
   if (problem.empty()) {
     return Exit::ok;
   }
   say(fmt::format("{}: {}", request.file.empty() ? "standard output" : printable(request.file), problem));
   return Exit::bad_input;
+}
+
+Exit write_one(const OutputRequest& request, const std::string& text) {
+  OutputWriter writer(request);
+  writer.write(text);
+  return finish(writer, request);
 }
 
 int run_command(const std::vector<std::string>& arguments) {

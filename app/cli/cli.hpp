@@ -35,19 +35,20 @@ void say(const std::string& message);
 void show(const Diagnostics& diagnostics, const SourceMap& sources, const CommandLine& line);
 /// Whether the table that goes to `request` is coloured.
 report::Style style_for(const CommandLine& line, const OutputRequest& request);
-/// Writes every requested format; `text_of(format, style)` renders one. bad_input when one cannot be written.
-template <class Render>
-Exit write_outputs(const CommandLine& line, Render render);
-/// Adds standard input's text to `options` if some path is "-". A message when it cannot be read.
+/// Adds standard input's text to `options` if some path is "-"; says what is wrong when it cannot be read.
 bool read_standard_input(const std::vector<std::string>& paths, scenario::LoadOptions& options);
-/// Reports what is wrong with one output's file, as an exit code.
+/// Positional words from `first` on, and the files of -f.
+std::vector<std::string> paths_of(const CommandLine& line, std::size_t first = 0);
+/// Reports what is wrong with an output, as an exit code.
+Exit finish(OutputWriter& writer, const OutputRequest& request);
 Exit write_one(const OutputRequest& request, const std::string& text);
 
+/// Writes every requested format; `text_of(format, style)` renders one. bad_input when one cannot be written.
 template <class Render>
-Exit write_outputs(const CommandLine& line, Render render) {
+Exit write_outputs(const CommandLine& line, Render text_of) {
   Exit exit = Exit::ok;
   for (const OutputRequest& request : line.outputs) {
-    exit = worse(exit, write_one(request, render(request.format, style_for(line, request))));
+    exit = worse(exit, write_one(request, text_of(request.format, style_for(line, request))));
   }
   return exit;
 }

@@ -28,37 +28,7 @@ bool is_replaceable(const std::string& file) {
   return stat(file.c_str(), &status) != 0 || S_ISREG(status.st_mode);
 }
 
-std::string write_in_place(const std::string& file, std::string_view text) {
-  const int descriptor = open(file.c_str(), O_WRONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return system_message(errno);
-  }
-  std::string problem = write_all(descriptor, text);
-  if (close(descriptor) != 0 && problem.empty()) {
-    problem = system_message(errno);
-  }
-  return problem;
-}
-
-std::string write_and_rename(const std::string& file, std::string_view text) {
-  const std::string temporary = fmt::format("{}.{}.partial", file, getpid());
-  const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor < 0) {
-    return system_message(errno);
-  }
-  std::string problem = write_all(descriptor, text);
-  // Some file systems report a full disk only here.
-  if (close(descriptor) != 0 && problem.empty()) {
-    problem = system_message(errno);
-  }
-  if (problem.empty() && std::rename(temporary.c_str(), file.c_str()) != 0) {
-    problem = system_message(errno);
-  }
-  if (!problem.empty()) {
-    unlink(temporary.c_str());
-  }
-  return problem;
-}
+constexpr std::size_t kBuffer = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -136,11 +106,65 @@ std::string write_all(int descriptor, std::string_view text) {
   return "";
 }
 
-std::string write_output(const OutputRequest& request, std::string_view text) {
-  if (request.file.empty()) {
-    return write_all(STDOUT_FILENO, text);
+OutputWriter::OutputWriter(const OutputRequest& request) : request_(request) {
+  if (request_.file.empty()) {
+    descriptor_ = STDOUT_FILENO;
+    return;
   }
-  return is_replaceable(request.file) ? write_and_rename(request.file, text) : write_in_place(request.file, text);
+  if (is_replaceable(request_.file)) {
+    temporary_ = fmt::format("{}.{}.partial", request_.file, getpid());
+    descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } else {
+    descriptor_ = open(request_.file.c_str(), O_WRONLY | O_CLOEXEC);
+  }
+  if (descriptor_ < 0) {
+    problem_ = system_message(errno);
+    temporary_.clear();
+  }
+}
+
+OutputWriter::~OutputWriter() {
+  if (descriptor_ > STDOUT_FILENO) {
+    close(descriptor_);
+  }
+  if (!temporary_.empty()) {
+    unlink(temporary_.c_str());
+  }
+}
+
+void OutputWriter::write(std::string_view text) {
+  if (problem_.empty()) {
+    buffer_ += text;
+    if (buffer_.size() >= kBuffer) {
+      flush();
+    }
+  }
+}
+
+void OutputWriter::flush() {
+  if (problem_.empty()) {
+    problem_ = write_all(descriptor_, buffer_);
+  }
+  buffer_.clear();
+}
+
+std::string OutputWriter::finish() {
+  flush();
+  if (descriptor_ > STDOUT_FILENO) {
+    // Some file systems report a full disk only here.
+    if (close(descriptor_) != 0 && problem_.empty()) {
+      problem_ = system_message(errno);
+    }
+    descriptor_ = -1;
+  }
+  if (!temporary_.empty() && problem_.empty()) {
+    if (std::rename(temporary_.c_str(), request_.file.c_str()) == 0) {
+      temporary_.clear();
+    } else {
+      problem_ = system_message(errno);
+    }
+  }
+  return problem_;
 }
 
 }  // namespace podwire::cli

@@ -28,7 +28,27 @@ std::string problem_with_file(const std::string& file);
 /// wants); else what is wrong ("No space left on device").
 std::string write_all(int descriptor, std::string_view text);
 
-/// Writes standard output or the file. A regular file appears under its name only when it is complete.
-std::string write_output(const OutputRequest& request, std::string_view text);
+/// One output being written, in pieces: results may be larger than memory. A regular file appears under its name only
+/// when it is complete; after a problem nothing more is written.
+class OutputWriter {
+ public:
+  explicit OutputWriter(const OutputRequest& request);
+  ~OutputWriter();
+  OutputWriter(const OutputWriter&) = delete;
+  OutputWriter& operator=(const OutputWriter&) = delete;
+
+  void write(std::string_view text);
+  /// Writes what is left and puts the file in place. "" when done, else what is wrong.
+  std::string finish();
+
+ private:
+  void flush();
+
+  OutputRequest request_;
+  std::string temporary_;  // "": written in place
+  std::string buffer_;
+  std::string problem_;
+  int descriptor_ = -1;
+};
 
 }  // namespace podwire::cli

@@ -88,8 +88,7 @@ Exit exit_of(const report::RunCounts& counts) {
 }  // namespace
 
 Exit verb_run(const CommandLine& line) {
-  std::vector<std::string> paths = line.words;
-  paths.insert(paths.end(), line.files.begin(), line.files.end());
+  const std::vector<std::string> paths = paths_of(line);
   if (paths.empty()) {
     say("run: which scenario? Give a folder with scenario.yaml, or the file");
     return Exit::bad_input;

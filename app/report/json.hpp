@@ -12,7 +12,7 @@ namespace podwire::report {
 using nlohmann::ordered_json;
 
 ordered_json basis_json(const Basis& basis);
-ordered_json reach_json(const std::vector<ReachLine>& lines);
+ordered_json reach_json(const std::vector<ReachRecord>& lines);
 /// With its line break; invalid UTF-8 in names becomes U+FFFD.
 std::string write_json(const ordered_json& object, bool is_indented);
 

@@ -14,10 +14,11 @@ namespace {
 constexpr std::size_t kLargestMatrix = 12;
 constexpr std::size_t kLongestList = 40;
 
-std::string cell_text(const ReachLine& line) {
+std::string cell_text(const ReachRecord& line) {
   std::string text = line.connections == "All Connections"  ? "all"
                      : line.connections == "No Connections" ? "–"
                                                             : line.connections;
+  text += line.varies ? " *" : "";
   return line.is_unknown ? (line.connections == "No Connections" ? "?" : text + " ?") : text;
 }
 
@@ -25,7 +26,7 @@ bool is_external(const std::string& peer) {
   return peer.ends_with("[External]");
 }
 
-std::string list(const std::vector<ReachLine>& lines, std::size_t shown, const Style& style) {
+std::string list(const std::vector<ReachRecord>& lines, std::size_t shown, const Style& style) {
   TextTable table;
   table.column("from");
   table.column("to");
@@ -42,11 +43,11 @@ std::string list(const std::vector<ReachLine>& lines, std::size_t shown, const S
 
 }  // namespace
 
-std::string reach_matrix(const std::vector<ReachLine>& lines, const Style& style) {
+std::string reach_matrix(const std::vector<ReachRecord>& lines, const Style& style) {
   std::set<std::string> names;
   std::map<std::pair<std::string, std::string>, std::string> cells;
-  std::vector<ReachLine> external;
-  for (const ReachLine& line : lines) {
+  std::vector<ReachRecord> external;
+  for (const ReachRecord& line : lines) {
     if (is_external(line.source) || is_external(line.destination)) {
       external.push_back(line);
       continue;

@@ -10,6 +10,6 @@ namespace podwire::report {
 
 /// Workloads against workloads; external ranges are listed below it. Cells: "all", "TCP 8080", "?" (unknown), "–" (no).
 /// Up to 12 workloads make a matrix, more a list of the connections.
-std::string reach_matrix(const std::vector<ReachLine>& lines, const Style& style);
+std::string reach_matrix(const std::vector<ReachRecord>& lines, const Style& style);
 
 }  // namespace podwire::report

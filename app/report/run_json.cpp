@@ -95,12 +95,15 @@ ordered_json basis_json(const Basis& basis) {
           {"skipped", basis.skipped}};
 }
 
-ordered_json reach_json(const std::vector<ReachLine>& lines) {
+ordered_json reach_json(const std::vector<ReachRecord>& lines) {
   ordered_json rows = ordered_json::array();
-  for (const ReachLine& line : lines) {
+  for (const ReachRecord& line : lines) {
     ordered_json row{{"source", line.source}, {"destination", line.destination}, {"connections", line.connections}};
     if (line.is_unknown) {
       row["unknown"] = true;
+    }
+    if (line.varies) {
+      row["varies"] = true;
     }
     rows.push_back(std::move(row));
   }

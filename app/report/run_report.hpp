@@ -59,12 +59,7 @@ struct DropLine {
   std::uint64_t packets = 0;
 };
 
-struct ReachLine {
-  std::string source;
-  std::string destination;
-  std::string connections;
-  bool is_unknown = false;
-};
+using scenario::ReachRecord;
 
 struct ExpectationLine {
   scenario::ExpectationResult result;
@@ -90,7 +85,7 @@ struct SetReport {
   std::string name;
   Basis basis;
   RunView merged;
-  std::vector<ReachLine> reachability;
+  std::vector<ReachRecord> reachability;
   std::vector<RunView> runs;
 };
 

@@ -185,8 +185,11 @@ RunReport summarise(const Scenario& scenario, const scenario::BatchResult& batch
     SetReport set;
     set.name = plan.name;
     set.basis = basis_of(scenario, plan, sources, !plan.workloads.empty());
-    for (const analysis::ReachRow& row : batch.policy_sets[i].reachability) {
-      set.reachability.push_back({row.source, row.destination, row.connections.to_string(), row.is_unknown});
+    set.reachability = batch.policy_sets[i].reachability;
+    if (batch.policy_sets[i].reach_rows > set.reachability.size()) {
+      set.basis.assumptions.emplace_back(
+          "reachability", fmt::format("only the first {} of {} connections are kept; `podwire reach` lists all",
+                                      set.reachability.size(), batch.policy_sets[i].reach_rows));
     }
     std::vector<const RunRecord*> records;
     for (const RunRecord& run : batch.runs) {

@@ -43,6 +43,10 @@ class BatchPlayer {
     BatchResult batch;
     for (const PolicySetPlan& plan : scenario_.policy_sets) {
       batch.policy_sets.push_back(judge_policy_set(plan));
+      reachability_.emplace_back();
+      for (const ReachRecord& row : batch.policy_sets.back().reachability) {
+        reachability_.back().push_back({row.source, row.destination, row.connections});
+      }
     }
     play_all();
     for (Slot& slot : slots_) {
@@ -71,7 +75,13 @@ class BatchPlayer {
   static PolicySetRecord judge_policy_set(const PolicySetPlan& plan) {
     policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
     PolicySetRecord record;
-    record.reachability = analysis::reach(engine);
+    const auto keep = [&](const analysis::ReachRow& row) {
+      if (record.reachability.size() < kMostReachRecords) {
+        record.reachability.push_back({std::string(row.source.name), std::string(row.destination.name),
+                                       row.ports->to_string(), row.is_unknown, row.varies});
+      }
+    };
+    record.reach_rows = analysis::reach(engine, {}, keep).rows;
     record.class_count = engine.class_count();
     for (const Expectation& expectation : plan.expectations) {
       if (expectation.connection) {
@@ -96,6 +106,9 @@ class BatchPlayer {
       input.duration = scenario_.run().duration;
       input.control = &control_.controls_[index];
       input.provenance = options_.provenance;
+      if (!options_.record_folder.empty()) {
+        input.reachability = reachability_[index / seed_count()];
+      }
       if (!options_.record_folder.empty()) {
         input.record_path = options_.record_folder / fmt::format("{}-seed{}.h5", plan.name, seed);
       }
@@ -154,6 +167,7 @@ class BatchPlayer {
   const BatchOptions& options_;
   BatchControl& control_;
   std::vector<Slot> slots_;
+  std::vector<std::vector<workload::ReachabilityRow>> reachability_;  // by policy set, for the record files
   std::atomic<std::size_t> next_{0};
 };
 

@@ -26,12 +26,24 @@ struct RunRecord {
   std::vector<ExpectationResult> expectations;
 };
 
+/// Who reaches whom.
+struct ReachRecord {
+  std::string source;
+  std::string destination;
+  std::string connections;
+  bool is_unknown = false;  // an object that is not modelled may decide
+  bool varies = false;      // not every pair of pods has all these ports
+};
+
 /// What holds for a policy set whatever the seed.
 struct PolicySetRecord {
-  std::vector<analysis::ReachRow> reachability;
+  std::vector<ReachRecord> reachability;    // at most kMostReachRecords
+  std::uint64_t reach_rows = 0;             // all of them
   std::vector<ExpectationResult> verdicts;  // of expectations on connections
   std::size_t class_count = 0;              // pods that policies tell apart
 };
+
+inline constexpr std::size_t kMostReachRecords = 500'000;
 
 struct BatchResult {
   std::vector<PolicySetRecord> policy_sets;  // as Scenario::policy_sets

@@ -31,10 +31,28 @@ std::vector<Text> with_spans(const std::vector<config::Node>& nodes) {
   return texts;
 }
 
+// Names become file names and columns of tables.
+bool is_plain_name(std::string_view name) {
+  constexpr std::size_t kLongest = 63;
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && name.size() <= kLongest && is_word(name.front()) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return is_word(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+void check_name(std::string_view kind, const std::string& name, Span span, Diagnostics& diagnostics) {
+  if (!is_plain_name(name)) {
+    diagnostics.error("bad-name", fmt::format("\"{}\" cannot name a {}", printable(name, 80), kind), span,
+                      "use up to 63 letters, digits, '-', '_' and '.', a letter or digit first");
+  }
+}
+
 PolicySetFile read_policy_set(const std::string& name, Section& section) {
   PolicySetFile set;
   set.name = name;
   set.span = section.node().key_span().is_known() ? section.node().key_span() : section.span();
+  check_name("policy set", name, set.span, section.diagnostics());
   set.starts_from_cluster = section.choice("base", {"cluster", "none"}).value_or(0) == 0;
   set.apply = with_spans(section.texts("apply"));
   set.remove = with_spans(section.texts("delete"));
@@ -236,6 +254,9 @@ ScenarioFile read_scenario_file(config::Node root, Settings& settings, Diagnosti
   }
   for (Section& section : spec.items("workloads", "Workload")) {
     file.workloads.push_back(read_workload_section(section));
+    if (!file.workloads.back().spec.name.empty()) {
+      check_name("workload", file.workloads.back().spec.name, file.workloads.back().span, diagnostics);
+    }
   }
   check_unique(spec, "workload", file.workloads);
   file.run = read_run(spec.section("run", "Run"));

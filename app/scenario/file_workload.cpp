@@ -62,7 +62,8 @@ TimeDistribution read_time(Section& owner, std::string_view key) {
   const auto constant = section.duration("constant");
   const auto exponential = section.duration("exponential");
   if (exponential) {
-    time = {.kind = TimeDistribution::Kind::exponential, .mean = *exponential};
+    time.kind = TimeDistribution::Kind::exponential;
+    time.mean = *exponential;
   } else if (!section.get("lognormal").is_null()) {
     time.kind = TimeDistribution::Kind::lognormal;
     read_lognormal(section.section("lognormal"), time);

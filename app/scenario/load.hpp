@@ -55,9 +55,9 @@ struct ConnectionSpec {
 /// One expectation as it applies to one policy set.
 struct Expectation {
   const ExpectationFile* file = nullptr;
-  std::size_t number = 0;                    // position in the file, from 0
+  std::size_t number = 0;                         // position in the file, from 0
   std::optional<ConnectionSpec> connection = {};  // for a verdict
-  std::size_t workload = 0;                  // index, for bounds
+  std::size_t workload = 0;                       // index, for bounds
 };
 
 struct PolicySetPlan {

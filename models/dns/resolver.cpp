@@ -496,7 +496,6 @@ void Resolver::tcp_event(std::uint32_t index, const Event& event) {
       next_server(index);
       return;
     case EventKind::accepted:
-    case EventKind::sent:
       return;
   }
 }

@@ -13,7 +13,9 @@ using transport::SocketHandle;
 
 namespace {
 constexpr std::uint32_t kNone = 0xffff'ffff;
-}
+constexpr std::uint32_t kForwards = 0x4000'0000;  // draws of a query's forwards, apart from those of its own flow
+constexpr std::uint32_t kClosing = 127;           // ServerCookie::queries of a connection that takes no more
+}  // namespace
 
 Time CoreStation::book(Time now, Duration work) {
   const auto core = std::min_element(idle_at_.begin(), idle_at_.end());
@@ -26,6 +28,7 @@ NameServers::NameServers(des::Simulator& simulator, transport::Transport& transp
                          const DnsOptions& options)
     : simulator_(simulator),
       transport_(transport),
+      network_(network),
       names_(names),
       zone_(zone),
       resolver_(resolver),
@@ -100,6 +103,9 @@ void NameServers::on_connection(const Event& event) {
   if (event.kind == EventKind::accepted) {
     transport_.set_cookie(event.socket, ServerCookie{event.socket.value(), server_of(event.socket), 0}.value());
   } else if (event.kind == EventKind::peer_closed) {
+    ServerCookie cookie = ServerCookie::from(event.cookie);
+    cookie.queries = kClosing;
+    transport_.set_cookie(event.socket, cookie.value());
     transport_.close(event.socket);
   } else if (event.kind == EventKind::received) {
     // What a resolver's connection says is found at the resolver; anybody else's bytes are read and not answered.
@@ -135,6 +141,8 @@ void NameServers::begin(std::uint32_t server, SocketHandle socket, Question ques
   job.server = server;
   job.is_tcp = is_tcp;
   job.is_active = true;
+  job.identity = network_.flow(socket).identity;
+  job.account = network_.flow(socket).account;
   Server& station = servers_[server];
   if (station.is_outside) {  // its own delay is part of the way there
     reply(index, zone_.resolve(question.name, question.type, Zone::Scope::outside));
@@ -158,7 +166,7 @@ void NameServers::on_served(std::uint32_t index) {
     reply(index, zone_.refused());
   } else {
     ++server.forwards;
-    job.forward = forwards_++;
+    ++forwards_;
     job.forwarded_at = simulator_.now();
     forward(index);
   }
@@ -170,7 +178,8 @@ void NameServers::forward(std::uint32_t index) {
   options.source = servers_[job.server].end;
   options.destination = options_.host.nameservers.front();
   options.port = kDnsPort;
-  options.identity = {std::uint64_t{1} << 63 | job.forward, job.attempts};
+  options.identity = {job.identity, kForwards | static_cast<std::uint32_t>(job.question.type) << 16 | job.attempts};
+  options.account = job.account;
   options.application = upstream_application_;
   options.cookie = std::uint64_t{job.generation} << 32 | index;
   job.upstream = transport_.open_udp(options);
@@ -223,15 +232,16 @@ void NameServers::end_forward(std::uint32_t index, AnswerId answer) {
 void NameServers::reply(std::uint32_t index, AnswerId answer_id) {
   Job& job = jobs_[index];
   const Answer& answer = zone_.answer(answer_id);
-  if (transport_.is_open(job.socket)) {
-    if (job.is_tcp) {
-      transport_.send(job.socket, std::uint64_t{2} + answer.message_bytes);
-    } else {
+  const std::uint64_t cookie = transport_.cookie(job.socket);  // 0: closed meanwhile
+  if (cookie != 0) {
+    if (!job.is_tcp) {
       const bool fits = answer.message_bytes <= kMostUdpBytes || answer.compressed_bytes <= kMostUdpBytes;
       const std::uint32_t bytes = answer.message_bytes <= kMostUdpBytes
                                       ? answer.message_bytes
                                       : std::min(answer.compressed_bytes, kMostUdpBytes);
       transport_.send_datagram(job.socket, bytes, Response{answer_id, job.question.type, !fits}.tag());
+    } else if (ServerCookie::from(cookie).queries != kClosing) {
+      transport_.send(job.socket, std::uint64_t{2} + answer.message_bytes);
     }
   }
   job.is_active = false;

@@ -65,7 +65,8 @@ class NameServers {
     AnswerId answer;
     std::uint32_t server = 0;
     std::uint32_t generation = 0;
-    std::uint32_t forward = 0;  // numbers it among all forwards, for draws
+    std::uint64_t identity = 0;  // of the client's flow, for draws
+    std::uint32_t account = 0;   // of the client's flow, for drops
     std::uint16_t attempts = 0;
     bool is_tcp = false;
     bool is_active = false;
@@ -87,6 +88,7 @@ class NameServers {
 
   des::Simulator& simulator_;
   transport::Transport& transport_;
+  const dataplane::Network& network_;
   NameTable& names_;
   Zone& zone_;
   const Resolver& resolver_;
@@ -103,7 +105,7 @@ class NameServers {
   std::vector<Job> jobs_;
   std::vector<std::uint32_t> free_;
   std::uint64_t queries_ = 0;
-  std::uint32_t forwards_ = 0;
+  std::uint64_t forwards_ = 0;
 };
 
 }  // namespace podwire::dns

@@ -58,7 +58,9 @@ bool is_ready(const cluster::Cluster& cluster, const Service& service, const Bac
   if (service.publishes_not_ready) {
     return true;
   }
-  return backend.is_ready && !(backend.pod.is_valid() && cluster.pods[backend.pod.index()].is_terminating);
+  const bool is_leaving =
+      backend.is_terminating || (backend.pod.is_valid() && cluster.pods[backend.pod.index()].is_terminating);
+  return backend.is_ready && !is_leaving;
 }
 
 bool is_port(const ServicePort& port, std::string_view name, std::string_view protocol) {
@@ -257,26 +259,26 @@ Answer Zone::make_service(const Service& service, const Request& request, Record
     }
     return is_found ? answer : with_code(Rcode::nxdomain);
   }
+  const auto add_backend = [&](const Backend& backend) {
+    const std::string label = endpoint_label(backend);
+    if (!is_ready(cluster_, service, backend) || (!request.endpoint.empty() && label != request.endpoint)) {
+      return;
+    }
+    is_found = true;
+    add_address(answer, backend.ip, type);
+    if (type == RecordType::srv && backend.port.is_valid()) {
+      answer.services.push_back(
+          {100, backend.port,
+           label + "." + normalized(service.name) + "." + std::string(request.name_space) + ".svc." + domain_});
+    }
+  };
   for (const ServicePort& port : service.ports) {
-    if (!is_port(port, request.port, request.protocol)) {
-      continue;
+    if (is_port(port, request.port, request.protocol)) {
+      std::for_each(port.backends.begin(), port.backends.end(), add_backend);
     }
-    for (const Backend& backend : port.backends) {
-      if (!is_ready(cluster_, service, backend)) {
-        continue;
-      }
-      const std::string label = endpoint_label(backend);
-      if (!request.endpoint.empty() && label != request.endpoint) {
-        continue;
-      }
-      is_found = true;
-      add_address(answer, backend.ip, type);
-      if (type == RecordType::srv) {
-        answer.services.push_back(
-            {100, backend.port,
-             label + "." + normalized(service.name) + "." + std::string(request.name_space) + ".svc." + domain_});
-      }
-    }
+  }
+  if (request.port.empty() && request.protocol.empty()) {
+    std::for_each(service.portless_backends.begin(), service.portless_backends.end(), add_backend);
   }
   return is_found ? answer : with_code(Rcode::nxdomain);
 }
@@ -322,15 +324,17 @@ Answer Zone::make_reverse(std::string_view name, RecordType type) const {
       for (const Service& service : cluster_.services) {
         const std::string& name_space = cluster_.namespaces[service.name_space.index()].name;
         bool is_found = false;
-        for (const ServicePort& port : service.ports) {
-          for (const Backend& backend : port.backends) {
-            if (!is_found && backend.ip == *address && is_ready(cluster_, service, backend)) {
-              is_found = true;
-              answer.texts.push_back(endpoint_label(backend) + "." +
-                                     normalized(service.name + "." + name_space + ".svc") + "." + domain_);
-            }
+        const auto look_at = [&](const Backend& backend) {
+          if (!is_found && backend.ip == *address && is_ready(cluster_, service, backend)) {
+            is_found = true;
+            answer.texts.push_back(endpoint_label(backend) + "." +
+                                   normalized(service.name + "." + name_space + ".svc") + "." + domain_);
           }
+        };
+        for (const ServicePort& port : service.ports) {
+          std::for_each(port.backends.begin(), port.backends.end(), look_at);
         }
+        std::for_each(service.portless_backends.begin(), service.portless_backends.end(), look_at);
       }
     }
   }

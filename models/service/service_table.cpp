@@ -28,12 +28,9 @@ Usability usability(const Cluster& cluster, const Service& service, const Backen
   if (service.publishes_not_ready) {
     return Usability::ready;  // the slice then says ready for every endpoint, terminating ones included
   }
-  if (!backend.pod.is_valid()) {
-    return backend.is_ready ? Usability::ready : Usability::unusable;
-  }
-  const cluster::Pod& pod = cluster.pods[backend.pod.index()];
-  if (pod.is_terminating) {
-    return pod.is_ready ? Usability::serving_while_terminating : Usability::unusable;
+  const cluster::Pod* const pod = backend.pod.is_valid() ? &cluster.pods[backend.pod.index()] : nullptr;
+  if (backend.is_terminating || (pod != nullptr && pod->is_terminating)) {
+    return pod != nullptr && pod->is_ready ? Usability::serving_while_terminating : Usability::unusable;
   }
   return backend.is_ready ? Usability::ready : Usability::unusable;
 }

@@ -68,7 +68,7 @@ class ZoneTest : public ::testing::Test {
     result.port = Port(number);
     for (std::size_t i = 0; i < cluster_.pods.size(); ++i) {
       const cluster::Pod& pod = cluster_.pods[i];
-      result.backends.push_back({PodId(i), pod.node, pod.ip, Port(target), pod.is_ready, ""});
+      result.backends.push_back({PodId(i), pod.node, pod.ip, Port(target), pod.is_ready, false, ""});
     }
     return result;
   }
@@ -104,6 +104,15 @@ TEST_F(ZoneTest, AHeadlessServiceHasItsReadyEndpoints) {
 TEST_F(ZoneTest, ATerminatingPodIsNoEndpointUnlessUnreadyOnesArePublished) {
   cluster_.pods[0].is_terminating = true;
   EXPECT_EQ(ask("db.shop.svc.cluster.local").addresses, Addresses{IpAddress::v4(10, 244, 0, 2)});
+}
+
+TEST_F(ZoneTest, AHeadlessServiceMayHaveAddressesWithoutPorts) {
+  Service& db = cluster_.services[1];
+  db.portless_backends = db.ports.front().backends;
+  db.ports.clear();
+  EXPECT_EQ(ask("db.shop.svc.cluster.local").addresses.size(), 2u);
+  EXPECT_EQ(ask("db-0.db.shop.svc.cluster.local").addresses.size(), 1u);
+  expect_code("_pg._tcp.db.shop.svc.cluster.local", Rcode::nxdomain, RecordType::srv);
 }
 
 TEST_F(ZoneTest, AnEndpointHasItsHostnameOrItsDashedAddress) {
@@ -261,7 +270,8 @@ TEST_F(ZoneTest, ManyEndpointsFitOverUdpOnlyWhileCompressed) {
   const auto with_backends = [&](unsigned count) {
     db.ports.front().backends.clear();
     for (unsigned i = 0; i < count; ++i) {
-      db.ports.front().backends.push_back({PodId(), NodeId(), IpAddress::v4(10, 244, 1, i + 1), Port(5432), true, ""});
+      db.ports.front().backends.push_back(
+          {PodId(), NodeId(), IpAddress::v4(10, 244, 1, i + 1), Port(5432), true, false, ""});
     }
     return ask("db.shop.svc.cluster.local");
   };

@@ -40,7 +40,9 @@ class ServiceTableTest : public ::testing::Test {
   cluster::Pod& pod(PodId id) { return cluster_.pods[id.index()]; }
 
   Backend backend(PodId id, std::uint16_t port) {
-    return Backend{id, pod(id).node, pod(id).ip, Port(port), pod(id).is_ready && !pod(id).is_terminating, ""};
+    return Backend{
+        id, pod(id).node, pod(id).ip, Port(port), pod(id).is_ready && !pod(id).is_terminating, pod(id).is_terminating,
+        ""};
   }
 
   Service& add_service(const std::string& name, IpAddress ip) {

@@ -1,0 +1,187 @@
+// models/dns against this machine's glibc: the same lookups with the same answers, really and simulated. Compared are
+// the queries in order (server, type, name), which of them share a socket, when they were sent, and the result.
+#include "tests/linux/dns/glibc.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "tests/linux/dns/model.hpp"
+
+namespace podwire::kernel {
+namespace {
+
+std::string text(const Record& record) {
+  std::string all;
+  for (std::size_t i = 0; i < record.asked.size(); ++i) {
+    char line[64];
+    std::snprintf(line, sizeof line, "  %6.2f s %c ", record.asked[i].second, socket_pattern(record)[i]);
+    all += line + lines(record)[i] + "\n";
+  }
+  char line[64];
+  std::snprintf(line, sizeof line, "  %6.2f s   ", record.seconds);
+  return all + line + lines(record).back() + "\n";
+}
+
+/// The model says `refused` where glibc has two words, and no word of its own for them.
+bool is_same_result(const std::vector<std::string>& real, const std::vector<std::string>& model) {
+  return real == model ||
+         (model == std::vector<std::string>{"refused"} && (real.front() == "again" || real.front() == "fail"));
+}
+
+/// How far apart two times may be: waits are whole seconds, and a busy machine is late.
+constexpr double kLate = 0.4;
+
+void expect_same(const Script& script, const Record& real, bool compares_sockets = true) {
+  const Record model = play_in_model(script);
+  const std::string context = "seed " + std::to_string(script.seed) + ", host " + script.host + "\n" +
+                              script.resolv_conf({"..."}) + "glibc:\n" + text(real) + "model:\n" + text(model);
+  std::vector<std::string> real_queries = lines(real);
+  std::vector<std::string> model_queries = lines(model);
+  real_queries.pop_back();
+  model_queries.pop_back();
+  ASSERT_EQ(real_queries, model_queries) << context;
+  ASSERT_TRUE(is_same_result(real.result, model.result)) << context;
+  for (std::size_t i = 0; i < real.asked.size(); ++i) {
+    ASSERT_NEAR(real.asked[i].second, model.asked[i].second, kLate * (1 + 0.1 * model.asked[i].second)) << context;
+  }
+  ASSERT_NEAR(real.seconds, model.seconds, kLate * (1 + 0.1 * model.seconds)) << context;
+  if (compares_sockets) {
+    ASSERT_EQ(socket_pattern(real), socket_pattern(model)) << context;
+  }
+}
+
+class Glibc : public ::testing::Test {
+ protected:
+  void SetUp() override { PODWIRE_NEEDS_NAMESPACES(); }
+  void play(const Script& script) {
+    Namespace network;
+    expect_same(script, play_really(network, script, 0));
+  }
+};
+
+const std::vector<std::string> kPodSearches = {"shop.svc.cluster.local", "svc.cluster.local", "cluster.local"};
+
+Script pod_script(const std::string& host) {
+  Script script;
+  script.host = host;
+  script.searches = kPodSearches;
+  script.options = {"ndots:5"};
+  return script;
+}
+
+/// A script from one seed: names of 0 to 6 dots, ndots 0 to 6, search lists with and without the root.
+Script random_script(std::uint64_t seed, const Mix& mix, unsigned most_servers) {
+  std::mt19937_64 random(seed);
+  const std::vector<std::string> hosts = {"db",
+                                          "db.",
+                                          "db.b",
+                                          "db.b.svc",
+                                          "a.b.c.d.e",
+                                          "a.b.c.d.e.f",
+                                          "a.b.c.d.e.f.",
+                                          "Www.Example.com",
+                                          "www.example.com."};
+  const std::vector<std::string> domains = {"x.example", "y.example", "shop.svc.cluster.local", "z", "cluster.local"};
+  Script script;
+  script.seed = seed;
+  script.mix = mix;
+  script.host = hosts[random() % hosts.size()];
+  script.servers = 1 + static_cast<unsigned>(random() % most_servers);
+  for (const std::string& domain : domains) {
+    if (random() % 2 == 0) {
+      script.searches.push_back(domain);
+    }
+  }
+  if (random() % 6 == 0) {
+    script.searches.insert(
+        script.searches.begin() + static_cast<std::ptrdiff_t>(random() % (script.searches.size() + 1)), ".");
+  }
+  if (script.searches.empty()) {
+    script.searches = {"only.example"};  // without any, glibc takes the machine's own domain
+  }
+  script.options = {"ndots:" + std::to_string(random() % 7), "timeout:1", "attempts:2"};
+  if (random() % 8 == 0) {
+    script.options.push_back("single-request");
+  } else if (random() % 8 == 0) {
+    script.options.push_back("single-request-reopen");
+  }
+  for (unsigned s = 0; s < script.servers; ++s) {
+    if (random() % 12 == 0) {
+      script.closed.push_back(s);
+    }
+  }
+  return script;
+}
+
+void compare_many(std::uint64_t first_seed, std::size_t count, const Mix& mix, unsigned most_servers,
+                  unsigned at_once) {
+  std::vector<Script> scripts;
+  for (std::size_t i = 0; i < count; ++i) {
+    scripts.push_back(random_script(first_seed + i, mix, most_servers));
+  }
+  Namespace network;
+  const std::vector<Record> records = play_really(network, scripts, at_once);
+  std::size_t queries = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    queries += records[i].asked.size();
+    EXPECT_NO_FATAL_FAILURE(expect_same(scripts[i], records[i])) << "seed " << scripts[i].seed;
+  }
+  std::printf("%zu lookups, %zu queries, seeds %llu to %llu\n", count, queries,
+              static_cast<unsigned long long>(first_seed), static_cast<unsigned long long>(first_seed + count - 1));
+}
+
+TEST_F(Glibc, SearchesThePodsDomainsInOrderAndTakesTheNameItselfLast) {
+  play(pod_script("www.example.com"));
+  play(pod_script("web"));
+  play(pod_script("web.shop.svc.cluster.local"));
+}
+
+TEST_F(Glibc, NeverSearchesForANameWithATrailingDot) {
+  play(pod_script("web.shop.svc.cluster.local."));
+}
+
+TEST_F(Glibc, TriesANameOfFiveDotsAsItIsFirst) {
+  play(pod_script("a.b.c.d.example.com"));
+}
+
+TEST_F(Glibc, WalksRandomSearchListsAsTheModelDoes) {
+  compare_many(1'000, 300, {.addresses = 12, .no_data = 20, .servfail = 15, .refused = 6, .one_family_differs = 35}, 3,
+               8);
+}
+
+TEST_F(Glibc, RepeatsAndGivesUpOnSilentServersWhenTheModelDoes) {
+  compare_many(5'000, 150,
+               {.addresses = 20, .no_data = 15, .servfail = 10, .refused = 4, .silence = 28, .one_family_differs = 45},
+               3, 75);
+}
+
+TEST_F(Glibc, WaitsFiveSecondsTwiceByDefault) {
+  Script script = pod_script("web");
+  script.searches = {"shop.svc.cluster.local"};
+  script.fixed = {{.reply = Reply::silence}};
+  play(script);  // 0, 5, then the bare name at 10, 15, gives up at 20
+}
+
+TEST_F(Glibc, AsksOneAfterTheOtherAfterOneAnswerWasLost) {
+  Script script = pod_script("web");
+  script.options.push_back("timeout:1");
+  script.fixed = {{.name = "web.shop.svc.cluster.local", .type = "AAAA", .time = 0, .reply = Reply::silence},
+                  {.name = "web.shop.svc.cluster.local", .type = "A", .reply = Reply::addresses},
+                  {.name = "web.shop.svc.cluster.local", .type = "AAAA", .reply = Reply::no_data}};
+  play(script);
+}
+
+TEST_F(Glibc, OpensANewSocketForTheSecondQueryAfterTwoLosses) {
+  Script script = pod_script("web");
+  script.options.push_back("timeout:1");
+  script.fixed = {{.name = "web.shop.svc.cluster.local", .type = "AAAA", .time = 0, .reply = Reply::silence},
+                  {.name = "web.shop.svc.cluster.local", .type = "AAAA", .time = 1, .reply = Reply::silence},
+                  {.name = "web.shop.svc.cluster.local", .type = "A", .reply = Reply::addresses},
+                  {.name = "web.shop.svc.cluster.local", .type = "AAAA", .reply = Reply::no_data}};
+  play(script);
+}
+
+}  // namespace
+}  // namespace podwire::kernel
