@@ -45,7 +45,7 @@ RequestLog::RequestLog(const RunInput& input) : input_(input) {
       PODWIRE_STREAM_COLUMN(Row, established, "ns", "when its connection was established; -1: never, or UDP"),
       PODWIRE_STREAM_COLUMN(Row, ended, "ns", "when it ended"),
       PODWIRE_STREAM_COLUMN(Row, client, "", "row of /objects/pods; -1: outside the cluster"),
-      PODWIRE_STREAM_COLUMN(Row, server, "", "row of /objects/pods; -1: none reached, or outside"),
+      PODWIRE_STREAM_COLUMN(Row, server, "", "row of /objects/pods: whom its packets were sent to; -1: nobody, or outside"),
       PODWIRE_STREAM_COLUMN(Row, ordinal, "", "its number among its workload's arrivals, from 0"),
       PODWIRE_STREAM_COLUMN(Row, workload, "", "row of /objects/workloads"),
       PODWIRE_STREAM_COLUMN(Row, outcome, "", "how it ended"),
