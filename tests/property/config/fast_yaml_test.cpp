@@ -162,7 +162,7 @@ bool is_simple(const std::string& text) {
 
 TEST(FastYaml, ReadsWhatLibfyamlReads) {
   int simple = 0;
-  for (std::uint64_t seed = 1; seed <= 40'000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 12'000; ++seed) {
     Maker maker(seed);
     std::string text = maker.document();
     if (maker.below(4) == 0) {
@@ -175,7 +175,7 @@ TEST(FastYaml, ReadsWhatLibfyamlReads) {
     ASSERT_EQ(read(text, true), read(text, false)) << "seed " << seed << "\n" << text;
   }
   // The comparison must not be empty: enough of the documents go the fast way.
-  EXPECT_GT(simple, 4'000);
+  EXPECT_GT(simple, 1'200);
 }
 
 }  // namespace
