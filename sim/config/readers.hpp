@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "sim/base/diagnostic.hpp"
@@ -30,6 +31,9 @@ void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics&
 /// The fast reader: the document in [begin, end), if it is one that is read without doubt; otherwise false and no
 /// change.
 bool read_simple_yaml(Tree& tree, std::size_t begin, std::size_t end, const Limits& limits);
+
+/// Replaces libfyaml's message by a clearer one with help, if it is known.
+void word_syntax_error(std::string& message, std::string& help);
 
 bool is_valid_utf8(std::string_view text);
 
