@@ -147,7 +147,7 @@ TEST_P(OutcomesTest, ResolverAttemptsThatRunOutAreADnsTimeoutToo) {
 TEST_P(OutcomesTest, AClosedPortRefuses) {
   expect(Outcome::refused, loop(client, at_address(server, 81)));
   ASSERT_EQ(played.result.notes.size(), 1u);
-  EXPECT_NE(played.result.notes[0].find("nothing"), std::string::npos) << played.result.notes[0];
+  EXPECT_NE(played.result.notes[0].find("no manifest says that anything listens on TCP 81"), std::string::npos) << played.result.notes[0];
   expect(Outcome::refused, loop(client, at_address(server, 81), RequestKind::tcp_probe));
   expect(Outcome::refused, loop(client, at_address(server, 81, IpProtocol::udp), RequestKind::udp_probe));
   EXPECT_EQ(played.rows[0].server, stage.pod("b", "server").value());
@@ -269,7 +269,7 @@ TEST_P(OutcomesTest, HistogramsHoldWhatTheRowsSay) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Profiles, OutcomesTest, testing::Values("spec", "calico-vxlan"),
-                         [](const auto& info) { return std::string(info.index == 0 ? "Spec" : "CalicoVxlan"); });
+                         [](const auto& instance) { return std::string(instance.index == 0 ? "Spec" : "CalicoVxlan"); });
 
 TEST(Outcomes, ARejectingPolicyRefusesAtOnce) {
   Stage stage(kManifests, {.adjust = [](cni::Profile& p) { p.policy.deny_action = cni::DenyAction::reject; }});
