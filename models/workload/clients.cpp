@@ -403,7 +403,7 @@ void Clients::end(std::uint32_t index, Outcome outcome) {
               .ordinal = request.ordinal,
               .client = request.client,
               .server = log_.is_recording() && !request.server.is_unspecified() ? cluster_.pod_at(request.server)
-                                                                                 : cluster::PodId(),
+                                                                                : cluster::PodId(),
               .outcome = outcome,
               .arrived = request.arrived,
               .resolved = request.resolved,

@@ -88,8 +88,8 @@ struct RunResult {
   std::uint64_t memory_bytes = 0;  // of the engine's own pools at their largest
 };
 
-/// Plays one run. Throws BrokenContract for a bug of ours and EnvironmentError when the record file cannot be written (no
-/// partial file is left under `record_path`). Same input, same result, on every machine.
+/// Plays one run. Throws BrokenContract for a bug of ours and EnvironmentError when the record file cannot be written
+/// (no partial file is left under `record_path`). Same input, same result, on every machine.
 RunResult play(const RunInput& input);
 
 }  // namespace podwire::workload

@@ -67,10 +67,9 @@ inline std::vector<RequestRow> read_rows(const std::filesystem::path& path) {
   const auto column = [&](const char* name) {
     return std::move(file.value().integers(std::string("/requests/") + name)).value();
   };
-  const std::vector<std::int64_t> columns[] = {column("workload"), column("ordinal"), column("outcome"),
-                                               column("client"),   column("server"),  column("arrived"),
-                                               column("resolved"), column("dialled"), column("established"),
-                                               column("ended")};
+  const std::vector<std::int64_t> columns[] = {
+      column("workload"), column("ordinal"),  column("outcome"), column("client"),      column("server"),
+      column("arrived"),  column("resolved"), column("dialled"), column("established"), column("ended")};
   std::vector<RequestRow> rows;
   for (std::size_t i = 0; i < columns[0].size(); ++i) {
     rows.push_back({columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i], columns[5][i],

@@ -56,10 +56,10 @@ struct RandomRun {
     if (chance(25)) {
       return "[]";
     }
-    const std::string peers[] = {
-        "", side + ": [{podSelector: {}}], ", side + ": [{podSelector: {matchLabels: {app: x1}}}], ",
-        side + ": [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: a}}}], ",
-        side + ": [{namespaceSelector: {}, podSelector: {matchLabels: {app: x0}}}], "};
+    const std::string peers[] = {"", side + ": [{podSelector: {}}], ",
+                                 side + ": [{podSelector: {matchLabels: {app: x1}}}], ",
+                                 side + ": [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: a}}}], ",
+                                 side + ": [{namespaceSelector: {}, podSelector: {matchLabels: {app: x0}}}], "};
     const std::string ports = chance(30) ? "ports: [{port: 9090}]" : chance(50) ? "ports: [{port: 8080}]" : "";
     std::string rule = "{" + peers[pick(5)] + ports + "}";
     if (side == "to" && chance(60)) {
@@ -181,7 +181,7 @@ TEST(RandomRun, RequestsMeetWhatThePolicyEngineSays) {
     }
   }
   for (const Outcome outcome : {Outcome::ok, Outcome::connect_timeout, Outcome::dns_timeout}) {
-    EXPECT_GT(met[outcome], 200) << to_string(outcome) << " was hardly tried";
+    EXPECT_GT(met[outcome], 100) << to_string(outcome) << " was hardly tried";
   }
 }
 
@@ -199,7 +199,8 @@ TEST(RandomRun, PolicySetsDifferByThePolicyAlone) {
     for (std::size_t i = 0; i < one.rows.size(); ++i) {
       const RequestRow& a = one.rows[i];
       const RequestRow& b = two.rows[i];
-      ASSERT_EQ(std::tie(a.workload, a.ordinal, a.arrived, a.client), std::tie(b.workload, b.ordinal, b.arrived, b.client));
+      ASSERT_EQ(std::tie(a.workload, a.ordinal, a.arrived, a.client),
+                std::tie(b.workload, b.ordinal, b.arrived, b.client));
       if (a.dialled != -1 && b.dialled != -1) {
         ASSERT_EQ(a.server, b.server) << "the same target and the same backend";
       }
@@ -207,19 +208,20 @@ TEST(RandomRun, PolicySetsDifferByThePolicyAlone) {
         ++apart;
         continue;
       }
-      ++alike;
-      if (!(a == b)) {  // it shared a core or a link for an instant with one that the policies treat differently
-        ++shifted;
-        EXPECT_LT(std::abs(a.ended - b.ended), 200'000) << "loop " << a.workload << " #" << a.ordinal;
-      }
+      // Without costs of its own, a policy leaves what it lets through as it was, but for requests that shared a link
+      // for an instant with others that it stops. Calico's first packets pay for the policies that judge them.
+      const bool is_free = run.stage.profile.name == "spec";
+      alike += is_free ? 1 : 0;
+      shifted += is_free && !(a == b) ? 1 : 0;
+      ASSERT_LT(std::abs(a.ended - b.ended), 200'000) << "loop " << a.workload << " #" << a.ordinal;
     }
     if (HasFailure()) {
       return;
     }
   }
-  EXPECT_GT(alike, 1'000u);
+  EXPECT_GT(alike, 500u);
   EXPECT_GT(apart, 1'000u);
-  EXPECT_LT(shifted, alike / 50);
+  EXPECT_LT(shifted, alike / 100);
 }
 
 }  // namespace

@@ -147,7 +147,8 @@ TEST_P(OutcomesTest, ResolverAttemptsThatRunOutAreADnsTimeoutToo) {
 TEST_P(OutcomesTest, AClosedPortRefuses) {
   expect(Outcome::refused, loop(client, at_address(server, 81)));
   ASSERT_EQ(played.result.notes.size(), 1u);
-  EXPECT_NE(played.result.notes[0].find("no manifest says that anything listens on TCP 81"), std::string::npos) << played.result.notes[0];
+  EXPECT_NE(played.result.notes[0].find("no manifest says that anything listens on TCP 81"), std::string::npos)
+      << played.result.notes[0];
   expect(Outcome::refused, loop(client, at_address(server, 81), RequestKind::tcp_probe));
   expect(Outcome::refused, loop(client, at_address(server, 81, IpProtocol::udp), RequestKind::udp_probe));
   EXPECT_EQ(played.rows[0].server, stage.pod("b", "server").value());
@@ -268,14 +269,15 @@ TEST_P(OutcomesTest, HistogramsHoldWhatTheRowsSay) {
   EXPECT_EQ(*result.total.max() / 1000, most) << "picoseconds there, nanoseconds here";
 }
 
-INSTANTIATE_TEST_SUITE_P(Profiles, OutcomesTest, testing::Values("spec", "calico-vxlan"),
-                         [](const auto& instance) { return std::string(instance.index == 0 ? "Spec" : "CalicoVxlan"); });
+INSTANTIATE_TEST_SUITE_P(Profiles, OutcomesTest, testing::Values("spec", "calico-vxlan"), [](const auto& instance) {
+  return std::string(instance.index == 0 ? "Spec" : "CalicoVxlan");
+});
 
 TEST(Outcomes, ARejectingPolicyRefusesAtOnce) {
   Stage stage(kManifests, {.adjust = [](cni::Profile& p) { p.policy.deny_action = cni::DenyAction::reject; }});
   stage.policies = stage.read_policies(kDenyIngress);
-  const Played played = stage.play_rows({loop(from_pods({stage.pod("a", "client")}),
-                                              at_address(stage.ip("b", "server"), 8080))});
+  const Played played =
+      stage.play_rows({loop(from_pods({stage.pod("a", "client")}), at_address(stage.ip("b", "server"), 8080))});
   EXPECT_EQ(played.result.workloads[0].count(Outcome::refused), kRequests);
   for (const RequestRow& row : played.rows) {
     EXPECT_LT(row.ended - row.arrived, 10'000'000);
