@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-
 namespace podwire::kernel {
 
 enum class Reply : std::uint8_t { addresses, no_data, nxdomain, servfail, refused, silence };

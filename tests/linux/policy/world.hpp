@@ -75,7 +75,8 @@ class World {
         }
         if (is_isolated) {
           const std::string name = (is_egress ? "out_" : "in_") + std::to_string(p);
-          chains += "chain " + name + " {\n" + grants + "reject with icmp admin-prohibited\n}\n";
+          chains += "chain " + name + " {\n" + grants +
+                    "meta l4proto tcp reject with tcp reset\nreject with icmp admin-prohibited\n}\n";
           dispatch[is_egress ? 0 : 1] +=
               std::string(is_egress ? "ip saddr " : "ip daddr ") + ip(p) + " jump " + name + "\n";
         }

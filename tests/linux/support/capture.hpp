@@ -68,7 +68,11 @@ inline void turn_off_offloads(const Namespace& network, const std::string& devic
 class Capture {
  public:
   Capture(const Namespace& network, const std::string& device)
-      : socket_(packet_socket(network, device)), begin_(Clock::now()), thread_([this] { run(); }) {}
+      : socket_(packet_socket(network, device)), begin_(Clock::now()) {
+    const int size = 8 << 20;
+    setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+    thread_ = std::thread([this] { run(); });
+  }
   ~Capture() { stop(); }
   /// What was seen; ends the capture.
   const std::vector<Seen>& stop() {

@@ -137,9 +137,9 @@ class Namespace {
 /// Joins two namespaces by a pair of devices with addresses: `name` in each. False with the reason in a.last_output().
 inline bool join(Namespace& a, const std::string& name_a, const std::string& cidr_a, Namespace& b,
                  const std::string& name_b, const std::string& cidr_b) {
-  return a.run("ip link add " + name_a + " type veth peer name " + name_b + " netns " + b.path()) &&
-         a.run("ip address add " + cidr_a + " dev " + name_a + " && ip link set " + name_a + " up") &&
-         (b.run("ip address add " + cidr_b + " dev " + name_b + " && ip link set " + name_b + " up") ||
+  return a.run("ip link add dev " + name_a + " type veth peer name " + name_b + " netns " + b.path()) &&
+         a.run("ip address add " + cidr_a + " dev " + name_a + " && ip link set dev " + name_a + " up") &&
+         (b.run("ip address add " + cidr_b + " dev " + name_b + " && ip link set dev " + name_b + " up") ||
           a.run("echo '" + b.last_output() + "'; false"));
 }
 
