@@ -22,6 +22,8 @@ using policy::PortSets;
 struct Variant {
   PodEntry entry;
   std::uint32_t pods = 0;
+  std::uint32_t first_node = 0;  // in nodes_: where they run, sorted, each node once
+  std::uint32_t node_count = 0;
 };
 
 /// A workload or a pod.
@@ -33,7 +35,6 @@ struct End {
   std::uint32_t pods = 0;
   std::uint32_t first_variant = 0;  // in variants_
   std::uint32_t variant_count = 0;
-  std::vector<cluster::NodeId> nodes;  // sorted; only of ends on their node's network and their counterparts
 };
 
 /// A run of atoms of one family, or of both halves of the IPv6 space around the IPv4 one.
@@ -104,8 +105,7 @@ class Reach {
                std::span<const cluster::PodId> pods) {
     End end;
     end.first_variant = static_cast<std::uint32_t>(variants_.size());
-    std::vector<PodEntry> entries;
-    bool is_on_node_network = false;
+    std::vector<std::pair<PodEntry, cluster::NodeId>> entries;
     for (const cluster::PodId member : pods) {
       PodEntry entry = compiled_.view.pods[member.index()];
       if (entry.is_stranger && !entry.is_node_traffic) {
@@ -115,23 +115,22 @@ class Reach {
         entry.ingress = GroupId();
         entry.egress = GroupId();
       }
-      entries.push_back(entry);
-      is_on_node_network = is_on_node_network || entry.is_node_traffic;
-      if (cluster_.pods[member.index()].node.is_valid()) {
-        end.nodes.push_back(cluster_.pods[member.index()].node);
-      }
+      entries.emplace_back(entry, cluster_.pods[member.index()].node);
     }
     if (entries.empty()) {
       return;
     }
-    std::sort(end.nodes.begin(), end.nodes.end());
-    end.nodes.erase(std::unique(end.nodes.begin(), end.nodes.end()), end.nodes.end());
     std::sort(entries.begin(), entries.end());
-    for (const PodEntry& entry : entries) {
+    for (const auto& [entry, node] : entries) {
       if (variants_.size() == end.first_variant || variants_.back().entry != entry) {
-        variants_.push_back({.entry = entry, .pods = 0});
+        variants_.push_back({.entry = entry, .first_node = static_cast<std::uint32_t>(nodes_.size())});
       }
-      ++variants_.back().pods;
+      Variant& variant = variants_.back();
+      ++variant.pods;
+      if (node.is_valid() && (variant.node_count == 0 || nodes_.back() != node)) {
+        nodes_.push_back(node);
+        ++variant.node_count;
+      }
     }
     end.name = std::move(name);
     end.workload = workload;
@@ -232,7 +231,7 @@ class Reach {
       for (std::size_t d = 0; d < ends_.size(); ++d) {
         for (const Variant& to : variants(ends_[d])) {
           if (&source != &ends_[d] || &from != &to || from.pods > 1) {
-            add_pair(source, from, ends_[d], to, found_[d]);
+            add_pair(from, to, found_[d]);
           }
         }
       }
@@ -242,12 +241,12 @@ class Reach {
     }
   }
 
-  void add_pair(const End& source, const Variant& from, const End& destination, const Variant& to, Found& found) {
+  void add_pair(const Variant& from, const Variant& to, Found& found) {
     const PortSetId out = from.entry.egress.is_valid() ? rows_.egress_ports(to.entry.peer) : PortSets::kAll;
     PortSetId in = PortSets::kAll;
     if (to.entry.ingress.is_valid()) {
       in = rows_.ingress_ports(to.entry.ingress);
-      if (from.entry.is_node_traffic && in != PortSets::kAll && reaches_own_pods(source, destination)) {
+      if (from.entry.is_node_traffic && in != PortSets::kAll && shares_node(from, to)) {
         // Where the two share a node everything passes, elsewhere what the rules say.
         add(found, compiled_.port_sets, out);
       }
@@ -255,11 +254,16 @@ class Reach {
     add(found, compiled_.port_sets, compiled_.port_sets.intersect(out, in));
   }
 
-  bool reaches_own_pods(const End& source, const End& destination) const {
+  std::span<const cluster::NodeId> nodes(const Variant& variant) const {
+    return {nodes_.data() + variant.first_node, variant.node_count};
+  }
+
+  /// Whether traffic of one of `from`'s nodes reaches a pod of `to` on that very node.
+  bool shares_node(const Variant& from, const Variant& to) const {
+    const auto there = nodes(to);
     return engine_.profile().policy.own_node_is_allowed &&
-           std::any_of(source.nodes.begin(), source.nodes.end(), [&](cluster::NodeId node) {
-             return std::binary_search(destination.nodes.begin(), destination.nodes.end(), node);
-           });
+           std::any_of(nodes(from).begin(), nodes(from).end(),
+                       [&](cluster::NodeId node) { return std::binary_search(there.begin(), there.end(), node); });
   }
 
   static ReachEnd named_end(const End& end) { return {.name = end.name, .workload = end.workload, .pod = end.pod}; }
@@ -292,6 +296,7 @@ class Reach {
 
   std::vector<End> ends_;
   std::vector<Variant> variants_;
+  std::vector<cluster::NodeId> nodes_;
   std::vector<ExternalAtom> external_;
   std::vector<Found> by_atom_;
   std::vector<Found> found_;  // by destination
