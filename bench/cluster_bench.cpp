@@ -47,13 +47,14 @@ spec: {{selector: {{app: app-{0}}}, ports: [{{port: 80, targetPort: http}}]}}
 std::string pod_dump(int count) {
   std::string text = "{\"apiVersion\": \"v1\", \"kind\": \"PodList\", \"items\": [\n";
   for (int i = 0; i < count; ++i) {
+    text += i == 0 ? "" : ",";
     text += fmt::format(
-        R"({}{{"metadata": {{"name": "app-{1}-7d77fb55cc-{0}", "namespace": "ns-{2}", "labels": {{"app": "app-{1}", "pod-template-hash": "7d77fb55cc"}},
+        R"({{"metadata": {{"name": "app-{1}-7d77fb55cc-{0}", "namespace": "ns-{2}", "labels": {{"app": "app-{1}", "pod-template-hash": "7d77fb55cc"}},
 "ownerReferences": [{{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "app-{1}-7d77fb55cc", "controller": true}}]}},
 "spec": {{"nodeName": "node-{3}", "containers": [{{"name": "main", "ports": [{{"containerPort": 8080, "protocol": "TCP"}}]}}]}},
 "status": {{"phase": "Running", "podIP": "10.{4}.{5}.{6}", "hostIP": "192.168.1.{3}", "conditions": [{{"type": "Ready", "status": "True"}}]}}}}
 )",
-        i == 0 ? "" : ",", i, i / 10, i / 10 % 50, i % 100 + 1, 128 + i / 62500, i / 250 % 250, i % 250 + 2);
+        i, i / 10, i / 10 % 50, i % 100 + 1, 128 + i / 62500, i / 250 % 250, i % 250 + 2);
   }
   return text + "]}\n";
 }

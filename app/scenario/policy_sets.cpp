@@ -70,6 +70,24 @@ std::vector<std::string> stamp_namespaces(const PolicySetFile& file, const clust
   return names;
 }
 
+// Folders of policies often bring their Namespace along. One that says nothing new about a known namespace's labels
+// changes no verdict and may stand there.
+bool is_known_namespace(const cluster::Object& object, const cluster::Cluster& cluster) {
+  const cluster::NamespaceId id = cluster.find_namespace(object.name);
+  if (object.kind != "Namespace" || !object.group().empty() || !id.is_valid()) {
+    return false;
+  }
+  const cluster::LabelSetId labels = cluster.namespaces[id.index()].labels;
+  for (const config::Node label : object.node.find("metadata").find("labels")) {
+    const cluster::StringId key = cluster.strings.find(label.key());
+    const cluster::StringId value = cluster.strings.find(label.text());
+    if (!key.is_valid() || !value.is_valid() || cluster.label_sets.value(labels, key) != value) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 policy::PolicySet compose_policies(const PolicySetFile& file, const policy::PolicySet& base,
@@ -85,11 +103,15 @@ policy::PolicySet compose_policies(const PolicySetFile& file, const policy::Poli
   }
   const std::vector<std::string> namespaces = stamp_namespaces(file, cluster, diagnostics);
   for (const cluster::Object& object : applied.objects()) {
+    if (is_known_namespace(object, cluster)) {
+      set.notes.push_back(fmt::format("passed over Namespace {}: its labels are what the cluster has", object.name));
+      continue;
+    }
     if (object.kind != "NetworkPolicy" || object.group() != "networking.k8s.io") {
       diagnostics.error(
           "not-supported-yet",
           fmt::format("a policy set applies NetworkPolicies only, and this is a {}", printable(object.kind)),
-          object.span, "move the object to a layer of cluster.from");
+          object.span, "move the object, or its change of labels, to a layer of cluster.from");
       continue;
     }
     const bool names_namespace = !object.node.find("metadata").find("namespace").is_null();

@@ -74,10 +74,11 @@ void find_listeners(BuildState& state) {
   for (auto& listeners : cluster.listeners) {
     // Sorted by origin too: of several reasons the first in the enumeration stays.
     std::ranges::sort(listeners);
-    const auto repeated = std::ranges::unique(listeners, [](const Cluster::Listener& a, const Cluster::Listener& b) {
-      return a.protocol == b.protocol && a.port == b.port;
-    });
-    listeners.erase(repeated.begin(), repeated.end());
+    const auto repeated =
+        std::unique(listeners.begin(), listeners.end(), [](const Cluster::Listener& a, const Cluster::Listener& b) {
+          return a.protocol == b.protocol && a.port == b.port;
+        });
+    listeners.erase(repeated, listeners.end());
   }
 }
 

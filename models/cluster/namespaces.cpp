@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 
 #include "models/cluster/build.hpp"
@@ -14,6 +15,15 @@ namespace podwire::cluster {
 namespace {
 
 constexpr std::string_view kNameLabel = "kubernetes.io/metadata.name";
+
+// A few names, and how many more.
+std::string shortened(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 8;
+  const auto end = names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kShown));
+  return names.size() <= kShown
+             ? fmt::format("{}", fmt::join(names, ", "))
+             : fmt::format("{} and {} more", fmt::join(names.begin(), end, ", "), names.size() - kShown);
+}
 
 }  // namespace
 
@@ -52,9 +62,8 @@ void read_namespaces(BuildState& state) {
     state.cluster.namespaces.push_back(std::move(made));
   }
   if (!assumed.empty()) {
-    state.assume("namespaces",
-                 fmt::format("assumed {} that objects mention and no manifest defines: {}",
-                             assumed.size() == 1 ? "a namespace" : "namespaces", fmt::join(assumed, ", ")));
+    state.assume("namespaces", fmt::format("assumed {} that objects mention and no manifest defines: {}",
+                                           assumed.size() == 1 ? "a namespace" : "namespaces", shortened(assumed)));
   }
 }
 

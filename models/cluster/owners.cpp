@@ -131,7 +131,9 @@ class Joiner {
       }
     }
     std::size_t dropped = 0;
-    for (auto& [key, draft] : drafts_) {
+    for (auto& entry : drafts_) {
+      const Key& key = entry.first;
+      WorkloadDraft& draft = entry.second;
       draft.name_space = state_.find_namespace(std::get<0>(key));
       draft.kind = std::get<1>(key);
       draft.name = std::get<2>(key);

@@ -17,16 +17,21 @@ std::optional<IpProtocol> read_protocol(config::Node node, const std::string& ob
     return IpProtocol::tcp;
   }
   const auto text = config::as_string(node, object, diagnostics);
-  const auto protocol = text ? parse_protocol(*text) : std::nullopt;
-  if (text && !protocol) {
-    diagnostics.add({.code = "bad-value",
-                     .message = fmt::format("\"{}\" is no protocol", printable(*text, 40)),
-                     .span = node.span(),
-                     .object = object,
-                     .field = node.path(),
-                     .help = "TCP, UDP or SCTP"});
+  if (!text) {
+    return std::nullopt;
   }
-  return protocol;
+  for (const IpProtocol protocol : kProtocols) {
+    if (*text == to_string(protocol)) {
+      return protocol;
+    }
+  }
+  diagnostics.add({.code = "bad-value",
+                   .message = fmt::format("\"{}\" is no protocol", printable(*text, 40)),
+                   .span = node.span(),
+                   .object = object,
+                   .field = node.path(),
+                   .help = "TCP, UDP or SCTP"});
+  return std::nullopt;
 }
 
 std::vector<ContainerPort> read_container_ports(config::ObjectReader& container, const std::string& object,

@@ -206,8 +206,8 @@ class Resolver {
       }
     }
     std::ranges::sort(names);
-    const auto repeated = std::ranges::unique(names);
-    names.erase(repeated.begin(), repeated.end());
+    const auto repeated = std::unique(names.begin(), names.end());
+    names.erase(repeated, names.end());
     const std::string near = nearest_word(name, names);
     const std::string exact = std::ranges::binary_search(names, name) ? std::string(name) : near;
     std::string help = !exact.empty() ? fmt::format("did you mean \"{}\"?", exact == name ? other_kinds(name) : exact)

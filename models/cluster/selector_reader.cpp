@@ -91,8 +91,8 @@ void read_expression(config::Node item, const std::string& object, Diagnostics& 
   }
   if (diagnostics.error_count() == errors_before && op) {
     std::ranges::sort(requirement.values);
-    const auto repeated = std::ranges::unique(requirement.values);
-    requirement.values.erase(repeated.begin(), repeated.end());
+    const auto repeated = std::unique(requirement.values.begin(), requirement.values.end());
+    requirement.values.erase(repeated, requirement.values.end());
     selector.requirements.push_back(std::move(requirement));
   }
 }

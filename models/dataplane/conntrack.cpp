@@ -25,6 +25,12 @@ ConntrackTimeouts::ConntrackTimeouts(const cni::ConntrackTimes& times) {
   set(State::close, times.tcp_close);
   set(State::udp_unreplied, times.udp_unreplied);
   set(State::udp_stream, times.udp_stream);
+  shortest_ = times.udp_unreplied;
+  for (std::size_t s = 1; s < kConntrackStates; ++s) {
+    if (static_cast<State>(s) != State::close) {
+      shortest_ = std::min(shortest_, by_state_[s]);
+    }
+  }
 }
 
 // What Linux's table says for the packets that our TCP sends; the rows not written leave the state as it is.
@@ -103,11 +109,9 @@ void ConntrackTable::Queue::restore_heap() {
   std::make_heap(heap.begin(), heap.end(), is_later);
 }
 
-void ConntrackTable::queue(State state, Entry entry) {
-  Queue& q = queues_[static_cast<std::size_t>(state)];
-  ++q.live;
-  q.push(entry);
-  next_due_ = std::min(next_due_, entry.due);
+void ConntrackTable::Queue::forget_played() {
+  fifo.erase(fifo.begin(), fifo.begin() + static_cast<std::ptrdiff_t>(head));
+  head = 0;
 }
 
 std::size_t ConntrackTable::memory_bytes() const {

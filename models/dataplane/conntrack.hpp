@@ -1,9 +1,11 @@
 // One node's connection tracking table: how many entries it holds at each moment, exactly, without hashing a tuple.
 //
 // The state of an entry lives in the flow's half (or nowhere, once the flow is gone and only the timeout remains). Here
-// are the queues by which entries expire: one FIFO a state, since all entries of a state have one timeout, and a small
-// heap for entries that come back out of order because they were refreshed since. Nothing expires by an event: whoever
-// asks for the count, and each new entry, first takes out what is due.
+// are the queues by which entries expire. A flow is queued once, at the earliest its entry could run out; when that
+// time comes and it was refreshed or changed its state meanwhile, it is queued again at its true time. So packets and
+// changes of state cost nothing here, unless the new state runs out before what is queued. Each queue is a FIFO, as its
+// timeouts are alike, with a small heap for what comes back out of order. Nothing expires by an event: whoever asks for
+// the count, and each new entry, first takes out what is due.
 // Source: Linux net/netfilter/nf_conntrack_core.c and nf_conntrack_proto_tcp.c (states and their meaning); a full table
 // drops the packet of a new entry. Left out: early drop of unassured entries, window checks, a tuple that is reused
 // while its old entry lingers (counted twice until that runs out).
@@ -26,9 +28,12 @@ class ConntrackTimeouts {
  public:
   explicit ConntrackTimeouts(const cni::ConntrackTimes& times);
   Duration operator[](ConntrackState state) const { return by_state_[static_cast<std::size_t>(state)]; }
+  /// The shortest of all but `close`'s (which follows an RST): when a new entry is first looked at.
+  Duration shortest() const { return shortest_; }
 
  private:
   std::array<Duration, kConntrackStates> by_state_ = {};
+  Duration shortest_;
 };
 
 /// The state after a TCP packet with `flags`, seen by a node that forwards it. `from_initiator`: it goes the way the
@@ -51,45 +56,48 @@ class ConntrackTable {
   /// Whether something may be due: expire does nothing before this.
   Time next_due() const { return next_due_; }
 
-  /// A new entry in `state`.
-  void insert(ConntrackState state, Entry entry) {
+  /// A new entry; `entry.due` is now + ConntrackTimeouts::shortest.
+  void insert(Entry entry) {
     ++count_;
     ++inserted_;
-    queue(state, entry);
+    queue(ConntrackState::none, entry);
   }
-  /// The entry changes its state; what was queued under the old one is stale from now on.
-  void move(ConntrackState from, ConntrackState to, Entry entry) {
-    --queues_[static_cast<std::size_t>(from)].live;
-    queue(to, entry);
+  /// The entry is to be looked at earlier than what is queued for it, which becomes stale.
+  void queue(ConntrackState state, Entry entry) {
+    queues_[static_cast<std::size_t>(state)].push(entry);
+    next_due_ = std::min(next_due_, entry.due);
   }
   /// An entry that ran out but was not taken out yet goes now; what was queued for it is stale.
-  void remove(ConntrackState state) {
-    --queues_[static_cast<std::size_t>(state)].live;
-    --count_;
-  }
-  /// The flow is gone, its entry stays until `due`.
-  void orphan(ConntrackState state, Time due) { move(state, state, {due, FlowHandle()}); }
+  void remove() { --count_; }
+  /// The flow is gone, its entry stays until `due`; what was queued for it is stale.
+  void orphan(ConntrackState state, Time due) { queue(state, {due, FlowHandle()}); }
 
-  /// Takes out all entries due at or before `now`. `true_due(entry, state, is_due)` says when the entry really runs
-  /// out: never (Time::never()) when what was queued is stale, after `now` when it was refreshed since (it is queued
-  /// again), else it has run out and, with `is_due`, the callback has told its flow. Amortised O(1) an entry, O(log)
-  /// for refreshed ones.
-  template <class TrueDue>
-  void expire(Time now, TrueDue true_due) {
+  /// When an entry really runs out, and the state it is in. Never: what was queued is stale.
+  struct TrueDue {
+    Time due = Time::never();
+    ConntrackState state = ConntrackState::none;
+  };
+
+  /// Takes out all entries due at or before `now`. `true_due(entry, is_due)` is asked for each with a flow: never means
+  /// stale; after `now`, that it was refreshed (it is queued again); else it has run out and, with `is_due`, the
+  /// callback has told its flow. Amortised O(1) an entry, O(log) for what is out of order.
+  template <class Ask>
+  void expire(Time now, Ask ask) {
     if (now < next_due_) {
       return;
     }
-    next_due_ = Time::never();
-    for (std::size_t s = 1; s < kConntrackStates; ++s) {
+    for (std::size_t s = 0; s < kConntrackStates; ++s) {
       Queue& q = queues_[s];
-      const auto state = static_cast<ConntrackState>(s);
       while (q.head < q.fifo.size() && q.fifo[q.head].due <= now) {
-        settle(state, q.fifo[q.head++], now, true_due);
+        settle(static_cast<ConntrackState>(s), q.fifo[q.head++], now, ask);
       }
       while (!q.heap.empty() && q.heap.front().due <= now) {
-        settle(state, q.pop_heap(), now, true_due);
+        settle(static_cast<ConntrackState>(s), q.pop_heap(), now, ask);
       }
-      q.tidy(state, true_due);
+    }
+    next_due_ = Time::never();
+    for (Queue& q : queues_) {
+      q.tidy(ask);
       next_due_ = std::min(next_due_, q.first_due());
     }
   }
@@ -100,50 +108,48 @@ class ConntrackTable {
     std::vector<Entry> fifo;  // [head, end), in order of `due`
     std::size_t head = 0;
     std::vector<Entry> heap;  // entries out of order, earliest first
-    std::uint64_t live = 0;   // entries of this state; the others queued are stale
+    std::size_t tidy_size = kLeastTidy;
 
     Time first_due() const;
     Entry pop_heap();
     void push(Entry entry);
-    /// Forgets the played part of the FIFO, and stale entries once they outnumber the live ones.
-    template <class TrueDue>
-    void tidy(ConntrackState state, TrueDue& true_due) {
-      if (fifo.size() + heap.size() - head > 2 * live + kLeastTidy) {
-        const auto is_stale = [&](const Entry& entry) {
-          return entry.flow.is_valid() && true_due(entry, state, false) == Time::never();
-        };
-        fifo.erase(fifo.begin(), fifo.begin() + static_cast<std::ptrdiff_t>(head));
-        head = 0;
-        std::erase_if(fifo, is_stale);
-        std::erase_if(heap, is_stale);
-        restore_heap();
-      } else if (head > kLeastTidy && head * 2 > fifo.size()) {
-        fifo.erase(fifo.begin(), fifo.begin() + static_cast<std::ptrdiff_t>(head));
-        head = 0;
-      }
-    }
+    void forget_played();
     void restore_heap();
+    /// Forgets the played part of the FIFO, and what is stale each time the queue has doubled.
+    template <class Ask>
+    void tidy(Ask& ask) {
+      if (head > kLeastTidy && head * 2 > fifo.size()) {
+        forget_played();
+      }
+      if (fifo.size() - head + heap.size() < tidy_size) {
+        return;
+      }
+      const auto is_stale = [&](const Entry& entry) {
+        return entry.flow.is_valid() && ask(entry, false).due == Time::never();
+      };
+      forget_played();
+      std::erase_if(fifo, is_stale);
+      std::erase_if(heap, is_stale);
+      restore_heap();
+      tidy_size = 2 * (fifo.size() + heap.size()) + kLeastTidy;
+    }
   };
   static constexpr std::size_t kLeastTidy = 64;
 
-  void queue(ConntrackState state, Entry entry);
-
-  template <class TrueDue>
-  void settle(ConntrackState state, Entry entry, Time now, TrueDue& true_due) {
-    Queue& q = queues_[static_cast<std::size_t>(state)];
-    const Time due = entry.flow.is_valid() ? true_due(entry, state, true) : entry.due;
-    if (due == Time::never()) {
+  template <class Ask>
+  void settle(ConntrackState state, Entry entry, Time now, Ask& ask) {
+    const TrueDue truth = entry.flow.is_valid() ? ask(entry, true) : TrueDue{entry.due, state};
+    if (truth.due == Time::never()) {
       return;
     }
-    if (due > now) {
-      q.push({due, entry.flow});
+    if (truth.due > now) {
+      queues_[static_cast<std::size_t>(truth.state)].push({truth.due, entry.flow});
       return;
     }
-    --q.live;
     --count_;
   }
 
-  std::array<Queue, kConntrackStates> queues_;
+  std::array<Queue, kConntrackStates> queues_;  // by state; of `none`: new entries
   Time next_due_ = Time::never();
   std::uint64_t count_ = 0;
   std::uint64_t inserted_ = 0;

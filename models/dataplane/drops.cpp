@@ -5,8 +5,8 @@ namespace podwire::dataplane {
 
 std::string_view to_string(DropReason reason) {
   constexpr std::string_view kNames[kDropReasonCount] = {
-      "policy-denied",  "policy-unknown", "service-rejected", "service-local", "no-route", "mtu-exceeded",
-      "conntrack-full", "queue-full",     "link-loss",        "not-running",   "closed",   "no-listener"};
+      "policy-denied",  "policy-unknown", "service-rejected", "service-local", "no-route",   "mtu-exceeded",
+      "conntrack-full", "queue-full",     "link-loss",        "closed",        "no-listener"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 

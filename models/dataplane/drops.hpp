@@ -22,11 +22,10 @@ enum class DropReason : std::uint8_t {
   conntrack_full,    // the node's table had no room for a new entry
   queue_full,        // drop-tail at a port
   link_loss,         // the link's own loss
-  not_running,       // the destination pod does not run
   closed,            // the socket it was for had been closed meanwhile
   no_listener,       // a UDP port nobody listens on: the sender is told by ICMP
 };
-inline constexpr std::size_t kDropReasonCount = 12;
+inline constexpr std::size_t kDropReasonCount = 11;
 /// "policy-denied" …
 std::string_view to_string(DropReason reason);
 

@@ -17,7 +17,7 @@ bool Network::confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool fr
     if (now - flow.last_seen < timeouts_[flow.tracking]) {
       return touch(handle, flow, flags, from_initiator);  // judged again, for a newer view
     }
-    table.remove(flow.tracking);  // ran out, and was not taken out yet
+    table.remove();  // ran out, and was not taken out yet
     flow.tracking = ConntrackState::none;
   }
   expire(flow.host);
@@ -29,8 +29,8 @@ bool Network::confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool fr
                                                : next_tcp_state(ConntrackState::none, flags, from_initiator);
   flow.flags = static_cast<std::uint16_t>(flow.flags & ~(kFlowReplied | kFlowAged));
   flow.last_seen = now;
-  flow.due = now + timeouts_[flow.tracking];
-  table.insert(flow.tracking, {flow.due, handle});
+  flow.due = now + timeouts_.shortest();
+  table.insert({flow.due, handle});
   return true;
 }
 
@@ -41,7 +41,7 @@ void Network::touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bo
     if (!from_initiator) {
       flow.flags |= kFlowReplied;
     }
-    const Time made = flow.due - timeouts_[ConntrackState::udp_unreplied];
+    const Time made = flow.due - timeouts_.shortest();
     if (next == ConntrackState::udp_unreplied && (flow.flags & kFlowReplied) != 0 &&
         ((flow.flags & kFlowAged) != 0 || simulator_.now() - made > kUdpStreamAge)) {
       next = ConntrackState::udp_stream;
@@ -49,29 +49,33 @@ void Network::touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bo
   } else {
     next = next_tcp_state(flow.tracking, flags, from_initiator);
   }
-  if (next != flow.tracking) {
-    flow.due = simulator_.now() + timeouts_[next];
-    tables_[flow.host].move(flow.tracking, next, {flow.due, handle});
-    flow.tracking = next;
+  if (next == flow.tracking) {
+    return;
+  }
+  flow.tracking = next;
+  if (const Time due = simulator_.now() + timeouts_[next]; due < flow.due) {
+    flow.due = due;
+    tables_[flow.host].queue(next, {due, handle});
   }
 }
 
 /// Takes what ran out from a machine's table, and frees the halves that lived only by their entry.
 void Network::expire(std::uint16_t machine) {
   const Time now = simulator_.now();
-  tables_[machine].expire(now, [this, now](const ConntrackTable::Entry& entry, ConntrackState state, bool is_due) {
+  tables_[machine].expire(now, [this, now](const ConntrackTable::Entry& entry, bool is_due) -> ConntrackTable::TrueDue {
     Flow& flow = flows_[entry.flow.index()];
-    if (flow.generation != entry.flow.generation() || flow.tracking != state || flow.due != entry.due) {
-      return Time::never();
+    if (flow.generation != entry.flow.generation() || flow.tracking == ConntrackState::none || flow.due != entry.due) {
+      return {};
     }
+    const ConntrackState state = flow.tracking;
     const Time due = flow.last_seen + timeouts_[state];
     if (!is_due) {
-      return due;
+      return {due, state};
     }
     if (due > now) {
       flow.due = due;
       flow.flags |= kFlowAged;
-      return due;
+      return {due, state};
     }
     flow.tracking = ConntrackState::none;
     if ((flow.flags & (kFlowUdp | kFlowInitiator)) == kFlowUdp) {
@@ -80,7 +84,7 @@ void Network::expire(std::uint16_t machine) {
       }
       release_flow(entry.flow, flow);
     }
-    return due;
+    return {due, state};
   });
 }
 

@@ -11,6 +11,7 @@ namespace {
 using topology::HostId;
 using topology::PortId;
 
+constexpr std::size_t kPrefetchPorts = 2'048;  // 128 KiB of ports
 constexpr std::uint64_t kFixedOne = std::uint64_t{1} << 32;
 
 /// 2^32 × picoseconds a byte, rounded up: exact when the rate divides 8 × 10^12, else at most a picosecond long.
@@ -48,9 +49,11 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
   hop_kind_ = simulator_.on<&Network::enter_port>(*this, "port");
   arrive_kind_ = simulator_.on<&Network::arrive>(*this, "arrival");
   deliver_kind_ = simulator_.on<&Network::deliver>(*this, "delivery");
-  simulator_.prefetch<&Network::prefetch_hop>(hop_kind_, *this);
-  simulator_.prefetch<&Network::prefetch_end>(arrive_kind_, *this);
-  simulator_.prefetch<&Network::prefetch_end>(deliver_kind_, *this);
+  if (ports_.size() >= kPrefetchPorts) {  // a smaller network's state stays in cache, and looking ahead only costs
+    simulator_.prefetch<&Network::prefetch_hop>(hop_kind_, *this);
+    simulator_.prefetch<&Network::prefetch_end>(arrive_kind_, *this);
+    simulator_.prefetch<&Network::prefetch_end>(deliver_kind_, *this);
+  }
 }
 
 void Network::build_ports() {
@@ -206,7 +209,7 @@ void Network::leave_udp_server(Flow& flow) {
     peer.tracking = flow.tracking;
     peer.last_seen = flow.last_seen;
     peer.due = flow.last_seen + timeouts_[flow.tracking];
-    tables_[flow.host].move(flow.tracking, flow.tracking, {peer.due, peer_handle});
+    tables_[flow.host].queue(flow.tracking, {peer.due, peer_handle});
     flow.tracking = ConntrackState::none;
   }
   if (peer.tracking == ConntrackState::none) {

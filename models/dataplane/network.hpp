@@ -216,11 +216,14 @@ class Network {
   void prefetch_hop(std::uint32_t packet) const;
   void prefetch_end(std::uint32_t packet) const;
   Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core);
-  void lose(std::uint32_t packet, DropReason reason, Place place, const policy::Verdict& verdict = {});
+  // Cold: kept out of the hot functions' frames.
+  [[gnu::cold, gnu::noinline]] void lose(std::uint32_t packet, DropReason reason, Place place,
+                                         const policy::Verdict& verdict = {});
+  [[gnu::cold, gnu::noinline]] void lose_at_port(std::uint32_t packet, DropReason reason);
   void count_drop(DropReason reason, Place place, const policy::Verdict& verdict, const Flow* flow,
                   const Packet& packet);
   void unbind(FlowHandle source);
-  bool is_lost_on_line(const Packet& packet, std::uint32_t port) const;
+  [[gnu::noinline]] bool is_lost_on_line(const Packet& packet, std::uint32_t port) const;
 
   // first_packet.cpp: what only the first packets of a flow meet
   void send_first(FlowHandle handle, Flow& flow, const Outgoing& packet);
@@ -258,7 +261,9 @@ class Network {
   }
 
   // report.cpp
-  void trace_visit(const Flow& flow, FlowHandle sender, std::uint16_t ordinal, bool is_out, Time start, Visit visit);
+  [[gnu::cold, gnu::noinline]] void trace_line(const Packet& packet, const des::Booking& booking);
+  [[gnu::cold, gnu::noinline]] void trace_visit(const Flow& flow, FlowHandle sender, std::uint16_t ordinal, bool is_out,
+                                                Time start, Visit visit);
 
   des::Simulator& simulator_;
   const cluster::Cluster& cluster_;

@@ -40,8 +40,8 @@ enum class PacketKind : std::uint8_t {
   free,  // not a packet: a place in the pool
   udp,
   tcp,
-  icmp_port_unreachable,  // type 3 code 3: a Service without endpoints, a closed UDP port
-  icmp_prohibited,        // type 3 code 13: a policy that rejects
+  icmp_port_unreachable,  // type 3 code 3: a Service without endpoints, a policy that rejects, a closed UDP port
+  icmp_prohibited,        // type 3 code 13; understood, but no profile's policies answer so yet
 };
 
 /// TCP flags, as bits of Packet::flags.

@@ -109,23 +109,17 @@ void Network::enter_port(std::uint32_t id) {
   const std::uint32_t wire = packet.bytes() + overhead_[packet.is_encapsulated()] * packet.segment_count();
   const des::Booking booking = port.server.book(simulator_.now(), port.serialization(wire));
   if (!booking.is_accepted) [[unlikely]] {
-    lose(id, DropReason::queue_full, {Place::Kind::port, from});
+    lose_at_port(id, DropReason::queue_full);
     return;
   }
   ++port.packets;
   port.bytes += wire;
   ++hops_;
   if (packet.is_traced()) [[unlikely]] {
-    trace_.push_back({.start = booking.start,
-                      .cost = booking.finish - booking.start,
-                      .latency = Duration::from_ps(port.propagation_ps),
-                      .flow = packet.source,
-                      .ordinal = packet.ordinal,
-                      .step = from < machines_.size() ? cni::Step::nic_tx : cni::Step::switch_hop,
-                      .place = {Place::Kind::port, from}});
+    trace_line(packet, booking);
   }
   if (port.loss != 0 && is_lost_on_line(packet, from)) [[unlikely]] {
-    lose(id, DropReason::link_loss, {Place::Kind::port, from});
+    lose_at_port(id, DropReason::link_loss);
     return;
   }
   const Time arrival = booking.finish + Duration::from_ps(port.propagation_ps);
@@ -222,6 +216,10 @@ void Network::refuse(std::uint32_t id) {
   if (is_open(packet.target)) {
     release_flow(packet.target, flows_[packet.target.index()]);
   }
+}
+
+void Network::lose_at_port(std::uint32_t id, DropReason reason) {
+  lose(id, reason, {Place::Kind::port, packets_[id].port});
 }
 
 bool Network::is_lost_on_line(const Packet& packet, std::uint32_t port) const {

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "sim/base/check.hpp"
+#include "sim/base/huge_pages.hpp"
 
 namespace podwire::dataplane {
 
@@ -44,13 +44,14 @@ class Pool {
   std::uint32_t grow() {
     PODWIRE_CHECK(size_ < limit_, "dataplane", "no more records can exist at one time");
     if (size_ % kChunkSize == 0) {
-      chunks_.push_back(std::make_unique<T[]>(kChunkSize));
+      chunks_.push_back(memory_.allocate<T>(kChunkSize));
       free_.reserve(size_ + kChunkSize);
     }
     return size_++;
   }
 
-  std::vector<std::unique_ptr<T[]>> chunks_;
+  HugePages memory_;
+  std::vector<T*> chunks_;
   std::vector<std::uint32_t> free_;
   std::uint32_t size_ = 0;
   std::uint32_t limit_ = 0;

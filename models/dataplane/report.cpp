@@ -86,6 +86,17 @@ std::size_t Network::memory_bytes() const {
   return bytes + trace_.capacity() * sizeof(TraceRecord);
 }
 
+/// A traced packet's way through an output queue and over the line.
+void Network::trace_line(const Packet& packet, const des::Booking& booking) {
+  trace_.push_back({.start = booking.start,
+                    .cost = booking.finish - booking.start,
+                    .latency = Duration::from_ps(ports_[packet.port].propagation_ps),
+                    .flow = packet.source,
+                    .ordinal = packet.ordinal,
+                    .step = packet.port < machines_.size() ? cni::Step::nic_tx : cni::Step::switch_hop,
+                    .place = {Place::Kind::port, packet.port}});
+}
+
 /// Expands a visit into its named steps, one after another from `start`. What being the first packet added is put to
 /// the first step that has a first-packet cost: the steps' sum is the visit.
 void Network::trace_visit(const Flow& flow, FlowHandle sender, std::uint16_t ordinal, bool is_out, Time start,

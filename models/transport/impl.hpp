@@ -2,11 +2,11 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <memory>
 #include <vector>
 
 #include "models/transport/endpoint.hpp"
 #include "models/transport/transport.hpp"
+#include "sim/base/huge_pages.hpp"
 #include "sim/random/draw.hpp"
 
 namespace podwire::transport {
@@ -86,7 +86,8 @@ struct Transport::Impl {
   random::Stream socket_draws_;
   des::Kind timer_kind_;
   des::EventSource sources_;  // one a machine
-  std::vector<std::unique_ptr<Endpoint[]>> chunks_;
+  HugePages memory_;
+  std::vector<Endpoint*> chunks_;
   std::vector<Application> applications_;
   boost::unordered_flat_map<ServerKey, ApplicationId, ServerKeyHash> servers_;
   ApplicationId default_servers_[3];  // by protocol

@@ -62,7 +62,7 @@ Transport::Impl::Impl(des::Simulator& simulator, dataplane::Network& network, co
 
 Endpoint& Transport::Impl::make_end(SocketHandle socket) {
   while (socket.index() >> kChunkBits >= chunks_.size()) {
-    chunks_.push_back(std::make_unique<Endpoint[]>(kChunk));
+    chunks_.push_back(memory_.allocate<Endpoint>(kChunk));
   }
   Endpoint& e = end(socket);
   PODWIRE_CHECK(e.state == State::none, "transport", "a socket's place is free");

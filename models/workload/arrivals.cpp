@@ -1,13 +1,17 @@
 #include "models/workload/arrivals.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace podwire::workload {
 namespace {
 
+// A slower loop is played at one request in 28 hours: sums of a few gaps, each up to 45 means, stay within Time.
+constexpr double kLongestGapPs = 1e17;
+
 Duration gap_of(double per_second) {
   PODWIRE_CHECK(per_second > 0.0, "workload", "an open loop has a rate");
-  return Duration::from_ps(std::llround(1e12 / per_second));
+  return Duration::from_ps(std::llround(std::min(1e12 / per_second, kLongestGapPs)));
 }
 
 }  // namespace

@@ -75,7 +75,8 @@ Clients::Clients(des::Simulator& simulator, dataplane::Network& network, transpo
       window_(window),
       arrival_(simulator.on<&Clients::on_arrival>(*this, "request arrival")),
       deadline_(simulator.on<&Clients::on_deadline>(*this, "request deadline")),
-      source_(simulator.add_sources(static_cast<std::uint32_t>(2 * workloads.size()))),
+      window_end_(simulator.on<&Clients::on_window_end>(*this, "window end")),
+      source_(simulator.add_sources(static_cast<std::uint32_t>(2 * workloads.size() + 1))),
       application_(transport.add_application<&Clients::on_transport>(*this)),
       results_(workloads.size()) {
   resolver.on_result<&Clients::on_lookup>(*this);
@@ -97,6 +98,15 @@ void Clients::start() {
   for (std::uint32_t w = 0; w < workloads_.size(); ++w) {
     schedule_next(w);
   }
+  // An event of its own: the next arrival of a slow loop may be hours away.
+  simulator_.at(window_.end, source_.plus(static_cast<std::uint32_t>(2 * workloads_.size())), window_end_, 0);
+}
+
+void Clients::on_window_end(std::uint32_t /*unused*/) {
+  if (open_counted_ == 0) {
+    finished_ = true;
+    simulator_.stop();
+  }
 }
 
 void Clients::schedule_next(std::uint32_t workload) {
@@ -114,11 +124,6 @@ std::uint32_t Clients::allocate() {
 }
 
 void Clients::on_arrival(std::uint32_t workload) {
-  if (open_counted_ == 0 && simulator_.now() >= window_.end) {
-    finished_ = true;
-    simulator_.stop();
-    return;
-  }
   Loop& loop = loops_[workload];
   const std::uint32_t index = allocate();
   Request& request = requests_[index];
@@ -129,6 +134,8 @@ void Clients::on_arrival(std::uint32_t workload) {
   request.deadline = {};
   request.lookup = {};
   request.socket = {};
+  request.server = {};
+  request.server_port = {};
   request.client = {};
   request.workload = workload;
   request.ordinal = loop.arrivals.count() - 1;
@@ -230,10 +237,14 @@ void Clients::dial(std::uint32_t index, IpAddress destination, Port port) {
     request.state = State::waiting;
     request.socket = transport_.open_udp(options);
     transport_.send_datagram(request.socket, static_cast<std::uint32_t>(spec.request.count()), cookie);
-    return;
+  } else {
+    request.state = State::connecting;
+    request.socket = transport_.connect(options);
   }
-  request.state = State::connecting;
-  request.socket = transport_.connect(options);
+  // Kept here, as a connection that fails takes its socket with it. The first packet is translated as it is sent.
+  const transport::SocketInfo info = transport_.info(request.socket);
+  request.server = info.translated;
+  request.server_port = info.translated_port;
 }
 
 void Clients::on_lookup(const dns::LookupResult& result) {
@@ -282,10 +293,10 @@ void Clients::on_client_event(std::uint32_t index, const transport::Event& event
         return;
       }
       request.state = State::waiting;
-      transport_.send(request.socket, static_cast<std::uint64_t>(spec.request.count()));
+      transport_.send(request.socket, message_bytes(spec.request));
       return;
     case transport::EventKind::received:
-      if (spec.kind == RequestKind::udp_probe || event.bytes >= static_cast<std::uint64_t>(spec.response.count())) {
+      if (spec.kind == RequestKind::udp_probe || event.bytes >= message_bytes(spec.response)) {
         end(index, Outcome::ok);
       }
       return;
@@ -327,7 +338,7 @@ void Clients::on_server_event(const transport::Event& event) {
   }
   const Request& request = requests_[index];
   const WorkloadSpec& spec = workloads_[request.workload];
-  if (!is_datagram && event.bytes < static_cast<std::uint64_t>(spec.request.count())) {
+  if (!is_datagram && event.bytes < message_bytes(spec.request)) {
     return;  // more of the request is under way
   }
   servers_.begin(request.workload, identity_of(request), transport_.local_end(event.socket).pod_id(), event.socket,
@@ -351,17 +362,10 @@ void Clients::on_deadline(std::uint32_t index) {
 }
 
 void Clients::note_refusal(const Request& request) {
-  const transport::SocketInfo info = transport_.info(request.socket);
-  const cluster::PodId pod = cluster_.pod_at(info.translated);
-  if (pod.is_valid() && !cluster_.listens(pod, workloads_[request.workload].to.protocol, info.translated_port)) {
+  const cluster::PodId pod = cluster_.pod_at(request.server);
+  if (pod.is_valid() && !cluster_.listens(pod, workloads_[request.workload].to.protocol, request.server_port)) {
     ++loops_[request.workload].refused_where_nothing_listens;
   }
-}
-
-cluster::PodId Clients::server_of(const Request& request) const {
-  return request.socket.is_valid() && transport_.is_open(request.socket)
-             ? cluster_.pod_at(transport_.info(request.socket).translated)
-             : cluster::PodId();
 }
 
 void Clients::end(std::uint32_t index, Outcome outcome) {
@@ -369,7 +373,6 @@ void Clients::end(std::uint32_t index, Outcome outcome) {
   const Time now = simulator_.now();
   const WorkloadSpec& spec = workloads_[request.workload];
   simulator_.cancel(request.deadline);
-  const cluster::PodId server = request.is_counted && log_.is_recording() ? server_of(request) : cluster::PodId();
   if (request.state == State::resolving && outcome == Outcome::dns_timeout) {
     resolver_.cancel(request.lookup);
   }
@@ -399,7 +402,8 @@ void Clients::end(std::uint32_t index, Outcome outcome) {
     log_.add({.workload = request.workload,
               .ordinal = request.ordinal,
               .client = request.client,
-              .server = server,
+              .server = log_.is_recording() && !request.server.is_unspecified() ? cluster_.pod_at(request.server)
+                                                                                : cluster::PodId(),
               .outcome = outcome,
               .arrived = request.arrived,
               .resolved = request.resolved,

@@ -63,10 +63,12 @@ class Clients {
     des::Timer deadline;
     dns::LookupHandle lookup;
     transport::SocketHandle socket;
+    IpAddress server;  // where its packets go, after a Service's translation; unspecified until it dials
     cluster::PodId client;
     std::uint32_t workload = 0;
     std::uint32_t ordinal = 0;
     std::uint32_t generation = 0;
+    Port server_port;
     State state = State::free;
     bool is_counted = false;
   };
@@ -81,6 +83,7 @@ class Clients {
 
   void on_arrival(std::uint32_t workload);
   void on_deadline(std::uint32_t request);
+  void on_window_end(std::uint32_t);
   void on_transport(const transport::Event& event);
   void on_lookup(const dns::LookupResult& result);
 
@@ -91,8 +94,6 @@ class Clients {
   void on_client_event(std::uint32_t request, const transport::Event& event);
   void end(std::uint32_t request, Outcome outcome);
   void note_refusal(const Request& request);
-  /// The pod its socket was translated to, if any.
-  cluster::PodId server_of(const Request& request) const;
   /// The address and port that a target other than a name stands for, or an unspecified address when it has none.
   std::pair<IpAddress, Port> destination_of(const Request& request) const;
   dataplane::End end_of(const Request& request) const;
@@ -117,6 +118,7 @@ class Clients {
   Window window_;
   des::Kind arrival_;
   des::Kind deadline_;
+  des::Kind window_end_;
   des::EventSource source_;
   transport::ApplicationId application_;
   std::vector<Loop> loops_;

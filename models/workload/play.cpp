@@ -59,7 +59,7 @@ PacketCounts packet_counts(const dataplane::Network& network) {
 RunResult play(const RunInput& input) {
   PODWIRE_CHECK(input.engine != nullptr, "workload", "a run has a policy engine");
   const cluster::Cluster& cluster = input.engine->cluster();
-  des::Simulator simulator({.seed = input.seed});
+  des::Simulator simulator({.seed = input.seed, .plain_heap = input.plain_heap});
   const topology::Underlay underlay = build_underlay(input.underlay, cluster.nodes.size());
   control::ChangeLog log(static_cast<std::uint32_t>(cluster.nodes.size()));
   dataplane::Network network(simulator, *input.engine, log, underlay,

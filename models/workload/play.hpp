@@ -43,6 +43,7 @@ struct RunInput {
   std::filesystem::path record_path;                   // the HDF5 file to write; empty: none
   std::string provenance;                              // canonical JSON, written as it is
   std::span<const ReachabilityRow> reachability = {};  // written as it is
+  bool plain_heap = false;                             // des::SimulatorOptions::plain_heap: changes no result
   Time end() const { return Time::start() + warmup + duration; }
 };
 
@@ -87,7 +88,7 @@ struct RunResult {
   std::uint64_t memory_bytes = 0;  // of the engine's own pools at their largest
 };
 
-/// Plays one run. Throws BrokenContract for a bug of ours and std::system_error when the record file cannot be written
+/// Plays one run. Throws BrokenContract for a bug of ours and EnvironmentError when the record file cannot be written
 /// (no partial file is left under `record_path`). Same input, same result, on every machine.
 RunResult play(const RunInput& input);
 

@@ -16,7 +16,7 @@ struct RequestEntry {
   std::uint32_t workload = 0;
   std::uint32_t ordinal = 0;
   cluster::PodId client;  // none: outside
-  cluster::PodId server;  // none: unknown or outside
+  cluster::PodId server;  // whom its packets were sent to; none: nobody, or outside
   Outcome outcome = Outcome::ok;
   Time arrived;
   Time resolved;

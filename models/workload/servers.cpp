@@ -95,7 +95,7 @@ void Servers::answer(const Job& job) {
     transport_.close_udp(job.socket);
     return;
   }
-  transport_.send(job.socket, static_cast<std::uint64_t>(spec.response.count()));
+  transport_.send(job.socket, message_bytes(spec.response));
   transport_.close(job.socket);  // "Connection: close": one request a connection
 }
 

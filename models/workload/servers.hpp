@@ -6,6 +6,7 @@
 // Left out: a limit across workloads, CPU contention between applications, load-dependent service times.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -19,6 +20,11 @@ namespace podwire::workload {
 
 /// One draw of a service time.
 Duration draw_time(const TimeDistribution& distribution, random::Draw draw);
+
+/// What an HTTP message takes on a connection: one byte at least, as a start line is never empty.
+inline std::uint64_t message_bytes(Bytes size) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(size.count(), 1));
+}
 
 class Servers {
  public:

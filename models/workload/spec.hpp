@@ -58,9 +58,9 @@ constexpr std::string_view to_string(RequestKind kind) {
 /// A positive random time. Draws: constant = mean; exponential(mean); lognormal(median, sigma).
 struct TimeDistribution {
   enum class Kind : std::uint8_t { constant, exponential, lognormal } kind = Kind::constant;
-  Duration mean = {};       // constant and exponential
-  Duration median = {};     // lognormal: exp of the logarithm's mean
-  double sigma = 0.0;  // lognormal: standard deviation of the logarithm
+  Duration mean = {};    // constant and exponential
+  Duration median = {};  // lognormal: exp of the logarithm's mean
+  double sigma = 0.0;    // lognormal: standard deviation of the logarithm
 };
 
 struct Arrivals {

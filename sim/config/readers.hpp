@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "sim/base/diagnostic.hpp"
@@ -23,8 +24,16 @@ enum class JsonOutcome : std::uint8_t {
 /// Reads the source's text from `start`; `is_padded` says that kJsonPadding bytes behind it may be read.
 JsonOutcome read_json(Tree& tree, std::size_t start, bool is_padded, const Limits& limits, Diagnostics& diagnostics);
 
-/// Reads the source's text from `start` as a YAML stream. After a syntax error it goes on at the next `---` line.
-void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics& diagnostics);
+/// Reads the source's text from `start` as a YAML stream, document by document: each by the fast reader if it is simple
+/// (and `use_fast`), else by libfyaml. A document with a syntax error is reported and the next one read.
+void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics& diagnostics, bool use_fast = true);
+
+/// The fast reader: the document in [begin, end), if it is one that is read without doubt; otherwise false and no
+/// change.
+bool read_simple_yaml(Tree& tree, std::size_t begin, std::size_t end, const Limits& limits);
+
+/// Replaces libfyaml's message by a clearer one with help, if it is known.
+void word_syntax_error(std::string& message, std::string& help);
 
 bool is_valid_utf8(std::string_view text);
 

@@ -42,13 +42,6 @@ std::uint32_t Tree::find(const RawNode& mapping, std::string_view key_text) cons
   return found != last && key(nodes_[*found]) == key_text ? *found : kNoNode;
 }
 
-TextRef TreeBuilder::keep(std::string_view text) {
-  const TextRef ref{static_cast<std::uint32_t>(tree_.arena_.size()), static_cast<std::uint32_t>(text.size()), true};
-  tree_.arena_ += text;
-  PODWIRE_CHECK(tree_.arena_.size() < 0xffff'ffffu, "config", "the arena fits 32-bit offsets");
-  return ref;
-}
-
 void TreeBuilder::key(TextRef text, std::uint32_t begin, std::uint32_t end, bool is_plain) {
   pending_key_.key_at = text.at;
   pending_key_.key_length = text.length;
@@ -236,6 +229,14 @@ void TreeBuilder::finish_root(std::uint32_t root) {
   if (tree_.nodes_[root].kind != NodeKind::null) {
     tree_.roots_.emplace_back(&tree_, root);
   }
+}
+
+void TreeBuilder::rewind(const Mark& mark) {
+  tree_.nodes_.resize(mark.nodes);
+  tree_.arena_.resize(mark.arena);
+  tree_.sorted_.resize(mark.sorted);
+  tree_.roots_.resize(mark.roots);
+  abandon();
 }
 
 void TreeBuilder::abandon() {

@@ -88,9 +88,7 @@ class TreeBuilder {
       : tree_(tree), limits_(limits), diagnostics_(diagnostics) {}
 
   void reserve(std::size_t nodes) { tree_.nodes_.reserve(nodes); }
-  /// Copies `text` into the arena.
-  TextRef keep(std::string_view text);
-  /// The arena, for readers that write into it directly.
+  /// The arena: texts that are not in the source are appended here.
   std::string& arena() { return tree_.arena_; }
 
   /// The key of the next value. `is_plain`: written without quotes (a merge key must be).
@@ -109,6 +107,16 @@ class TreeBuilder {
   void detach(std::uint32_t member);
   /// Takes the node just completed at top level as a document's root; null roots are dropped.
   void finish_root(std::uint32_t root);
+
+  /// How far the tree is filled; rewind() drops everything added since, which nothing older refers to.
+  struct Mark {
+    std::size_t nodes;
+    std::size_t arena;
+    std::size_t sorted;
+    std::size_t roots;
+  };
+  Mark mark() const { return {tree_.nodes_.size(), tree_.arena_.size(), tree_.sorted_.size(), tree_.roots_.size()}; }
+  void rewind(const Mark& mark);
 
   std::uint32_t current() const { return current_; }
   std::uint32_t depth() const { return depth_; }

@@ -1,18 +1,18 @@
 // YAML into a Tree, from libfyaml's event stream (an fy_document would cost twice the time and keep every token alive).
 //
 // libfyaml checks the syntax; aliases, merge keys, duplicate keys and limits are ours. Its parser is a state machine,
-// so nesting costs it memory and not stack, and the first event past a limit ends it. After a syntax error reading goes
-// on at the next line that begins with `---`, so that each broken document of a file is reported. Left out: tags other
-// than the core schema's, and keys that are not scalars; both are reported. Merge keys follow
-// https://yaml.org/type/merge.html, as kubectl's reader does.
+// so nesting costs it memory and not stack, and the first event past a limit ends it. The text is cut into documents at
+// lines that are `---` markers: each broken document of a file is reported, and simple ones go the fast way
+// (yaml_simple.cpp). Merge keys follow https://yaml.org/type/merge.html, as kubectl's reader does.
+// Left out: tags other than the core schema's, and keys that are not scalars; both are reported.
 #include <fmt/format.h>
 #include <libfyaml.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -25,38 +25,6 @@ namespace podwire::config {
 namespace {
 
 constexpr std::size_t kMaxSyntaxErrors = 20;
-
-struct SyntaxHint {
-  std::string_view part;  // of libfyaml's message
-  std::string_view message;
-  std::string_view help;
-};
-
-constexpr std::array<SyntaxHint, 18> kSyntaxHints = {{
-    {"tab", "a tab is used for indentation", "indent with spaces"},
-    {"scalar without closing quote", "this quote is never closed", "add the closing quote"},
-    {"trailing content after", "text after the closing quote", "quote the whole value, or escape the quote inside it"},
-    {"used as key", "this key spans several lines; is a closing quote missing?", "close the quote on its line"},
-    {"invalid comment", "a comment needs a space before '#'", "add a space, or put the value in quotes"},
-    {"quoted scalar", "this quoted text runs on into a line that does not belong to it", "is a closing quote missing?"},
-    {"invalid indentation in mapping", "this line's indentation fits no mapping above it",
-     "line it up with its siblings"},
-    {"wrongly indented sequence item", "this item's indentation fits no sequence above it",
-     "line it up with its siblings"},
-    {"invalid extra closing", "a closing bracket too many", "remove it"},
-    {"without a closing bracket", "a '[' is never closed", "add the ']'"},
-    {"did not find expected node content", "a value is missing here", "is a bracket not closed?"},
-    {"did not find expected '-' indicator", "expected a '- ' item like the ones above", "check the indentation"},
-    {"could not find expected ':'", "expected ':' after this key", "a key is followed by a colon and a space"},
-    {"did not find expected key", "expected a key here", "check the indentation and the quotes above"},
-    {"invalid multiline plain key", "this key spans several lines; is a ':' missing above?",
-     "a key is followed by a colon and a space"},
-    {"invalid mapping in plain multiline", "a ':' in a text that began without quotes on an earlier line",
-     "check the indentation, or put the text in quotes"},
-    {"invalid nested block mapping on the same line", "a second ': ' on one line",
-     "put the value in quotes, or the inner mapping on its own lines"},
-    {"plain scalar cannot start with", "a value cannot begin with this character", "put the value in quotes"},
-}};
 
 struct EventDeleter {
   fy_parser* parser;
@@ -71,14 +39,19 @@ bool is_yaml_null(std::string_view text) {
 class YamlReader {
  public:
   YamlReader(Tree& tree, const Limits& limits, Diagnostics& diagnostics)
-      : builder_(tree, limits, diagnostics), limits_(limits), diagnostics_(diagnostics), text_(tree.source_text()) {}
+      : tree_(tree),
+        builder_(tree, limits, diagnostics),
+        limits_(limits),
+        diagnostics_(diagnostics),
+        text_(tree.source_text()) {}
 
-  void read(std::size_t start);
+  void read(std::size_t begin, bool use_fast);
 
  private:
   enum class Outcome : std::uint8_t { end, syntax_error, stopped };
 
-  Outcome read_stream(std::size_t start, std::size_t& error_at);
+  std::size_t end_of_document(std::size_t begin) const;
+  Outcome read_stream(std::size_t start, std::size_t end);
   bool handle(fy_event* event);
   bool start_document(std::uint32_t at);
   bool start_container(fy_event* event, NodeKind kind);
@@ -91,9 +64,9 @@ class YamlReader {
   bool check_tag(fy_token* tag, Span place, bool& is_string);
   void set_anchor(fy_token* anchor, std::uint32_t node);
   bool refuse_key(std::uint32_t begin);
-  std::size_t report_syntax(fy_parser* parser, fy_diag* diag);
+  void report_syntax(fy_diag* diag);
   void point_at_opening(std::uint32_t& begin, std::uint32_t& end, std::string& message, std::string& help) const;
-  TextRef text_of(fy_token* token, std::uint32_t begin, std::uint32_t end);
+  std::optional<TextRef> text_of(fy_token* token, fy_scalar_style style, std::uint32_t begin, std::uint32_t end);
   std::uint32_t position(const fy_mark* mark, std::uint32_t otherwise) const;
   bool error(std::string code, std::string message, std::uint32_t begin, std::uint32_t end, std::string help = {}) {
     diagnostics_.error(std::move(code), std::move(message), builder_.span(begin, end), std::move(help));
@@ -103,6 +76,7 @@ class YamlReader {
     return builder_.current() != kNoNode && builder_.at(builder_.current()).kind == NodeKind::mapping && !has_key_;
   }
 
+  Tree& tree_;
   TreeBuilder builder_;
   const Limits& limits_;
   Diagnostics& diagnostics_;
@@ -121,37 +95,70 @@ std::uint32_t YamlReader::position(const fy_mark* mark, std::uint32_t otherwise)
                          : static_cast<std::uint32_t>(std::min<std::size_t>(base_ + mark->input_pos, text_.size()));
 }
 
-// libfyaml gives a pointer into our text or into its own copy; equal bytes in the text save the copy.
-TextRef YamlReader::text_of(fy_token* token, std::uint32_t begin, std::uint32_t end) {
-  std::size_t length = 0;
-  const char* const bytes = token == nullptr ? nullptr : fy_token_get_text(token, &length);
-  if (bytes == nullptr || length == 0) {
-    return {begin, 0, false};
+// A scalar on one line without escapes is its own source. The others are put together from libfyaml's pieces:
+// fy_token_get_text() of 0.7.12 leaves the end of some block scalars uninitialised.
+std::optional<TextRef> YamlReader::text_of(fy_token* token, fy_scalar_style style, std::uint32_t begin,
+                                           std::uint32_t end) {
+  const std::string_view written = text_.substr(begin, end - begin);
+  const bool is_one_line = written.find_first_of("\r\n") == std::string_view::npos;
+  const bool has_escape = (style == FYSS_DOUBLE_QUOTED && written.find('\\') != std::string_view::npos) ||
+                          (style == FYSS_SINGLE_QUOTED && written.find('\'') != std::string_view::npos);
+  if (token == nullptr || (is_one_line && !has_escape && style != FYSS_LITERAL && style != FYSS_FOLDED)) {
+    return TextRef{begin, end - begin, false};
   }
-  if (bytes >= text_.data() && bytes + length <= text_.data() + text_.size()) {
-    return {static_cast<std::uint32_t>(bytes - text_.data()), static_cast<std::uint32_t>(length), false};
+  const std::unique_ptr<fy_token_iter, void (*)(fy_token_iter*)> pieces(fy_token_iter_create(token),
+                                                                        fy_token_iter_destroy);
+  PODWIRE_CHECK(pieces != nullptr, "config", "libfyaml gives an iterator");
+  std::string& arena = builder_.arena();
+  const std::size_t at = arena.size();
+  int failed = 0;
+  const fy_iter_chunk* piece = nullptr;
+  while ((piece = fy_token_iter_chunk_next(pieces.get(), piece, &failed)) != nullptr) {
+    arena.append(piece->str, piece->len);
   }
-  if (begin + length <= end && std::memcmp(bytes, text_.data() + begin, length) == 0) {
-    return {begin, static_cast<std::uint32_t>(length), false};
+  PODWIRE_CHECK(arena.size() < 0xffff'ffffu, "config", "the arena fits 32-bit offsets");
+  if (failed != 0) {  // escapes are judged only here
+    error("yaml-syntax", "malformed YAML: this text cannot be decoded", begin, end, "check its escapes");
+    return std::nullopt;
   }
-  return builder_.keep({bytes, length});
+  return TextRef{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(arena.size() - at), true};
 }
 
-void YamlReader::read(std::size_t start) {
-  for (std::size_t errors = 0; errors < kMaxSyntaxErrors; ++errors) {
-    std::size_t error_at = 0;
-    if (read_stream(start, error_at) != Outcome::syntax_error) {
+/// Where the document that begins at `begin` ends: at the next line that is a `---` marker, or with the text.
+std::size_t YamlReader::end_of_document(std::size_t begin) const {
+  for (std::size_t at = text_.find("\n---", begin); at != std::string_view::npos; at = text_.find("\n---", at + 1)) {
+    if (at + 4 == text_.size() || std::string_view(" \t\r\n").find(text_[at + 4]) != std::string_view::npos) {
+      return at + 1;
+    }
+  }
+  return text_.size();
+}
+
+void YamlReader::read(std::size_t begin, bool use_fast) {
+  std::size_t errors = 0;
+  while (begin < text_.size() && errors < kMaxSyntaxErrors) {
+    std::size_t end = end_of_document(begin);
+    const std::size_t roots = tree_.roots().size();
+    if (use_fast && documents_ < limits_.max_documents && read_simple_yaml(tree_, begin, end, limits_)) {
+      documents_ += text_.substr(begin).starts_with("---") || tree_.roots().size() > roots ? 1 : 0;
+      begin = end;
+      continue;
+    }
+    // A directive belongs to the document behind the next marker: no cutting from here on.
+    const std::string_view document = text_.substr(begin, end - begin);
+    if (document.starts_with('%') || document.find("\n%") != std::string_view::npos) {
+      end = text_.size();
+    }
+    const Outcome outcome = read_stream(begin, end);
+    if (outcome == Outcome::stopped) {
       return;
     }
-    const std::size_t next = text_.find("\n---", std::max(error_at == 0 ? 0 : error_at - 1, start));
-    if (next == std::string_view::npos) {
-      return;
-    }
-    start = next + 1;
+    errors += outcome == Outcome::syntax_error ? 1 : 0;
+    begin = end;
   }
 }
 
-YamlReader::Outcome YamlReader::read_stream(std::size_t start, std::size_t& error_at) {
+YamlReader::Outcome YamlReader::read_stream(std::size_t start, std::size_t end) {
   fy_diag_cfg diag_cfg;
   fy_diag_cfg_default(&diag_cfg);
   diag_cfg.fp = nullptr;  // say nothing; errors are collected
@@ -169,10 +176,7 @@ YamlReader::Outcome YamlReader::read_stream(std::size_t start, std::size_t& erro
   last_end_ = base_;
   has_key_ = false;
   merge_keys_ = 0;
-  if (start == text_.size()) {
-    return Outcome::end;
-  }
-  const int set = fy_parser_set_string(parser.get(), text_.data() + start, text_.size() - start);
+  const int set = fy_parser_set_string(parser.get(), text_.data() + start, end - start);
   PODWIRE_CHECK(set == 0, "config", "libfyaml takes a text");
   for (;;) {
     const Event event(fy_parser_parse(parser.get()), EventDeleter{parser.get()});
@@ -184,7 +188,7 @@ YamlReader::Outcome YamlReader::read_stream(std::size_t start, std::size_t& erro
     }
   }
   if (fy_parser_get_stream_error(parser.get()) || fy_diag_got_error(diag.get())) {
-    error_at = report_syntax(parser.get(), diag.get());
+    report_syntax(diag.get());
     return Outcome::syntax_error;
   }
   return Outcome::end;
@@ -219,7 +223,7 @@ void YamlReader::point_at_opening(std::uint32_t& begin, std::uint32_t& end, std:
   }
 }
 
-std::size_t YamlReader::report_syntax(fy_parser*, fy_diag* diag) {
+void YamlReader::report_syntax(fy_diag* diag) {
   void* previous = nullptr;
   const fy_diag_error* found = fy_diag_errors_iterate(diag, &previous);
   std::uint32_t begin = last_end_;
@@ -232,19 +236,11 @@ std::size_t YamlReader::report_syntax(fy_parser*, fy_diag* diag) {
       begin = position(fy_token_start_mark(found->fyt), begin);
       end = std::max(position(fy_token_end_mark(found->fyt), begin), begin);
     }
-    for (const SyntaxHint& hint : kSyntaxHints) {
-      if (message.find(hint.part) != std::string::npos) {
-        message = hint.message;
-        help = hint.help;
-        break;
-      }
-    }
+    word_syntax_error(message, help);
   }
-  const std::size_t reached = begin;
   point_at_opening(begin, end, message, help);
   error("yaml-syntax", fmt::format("malformed YAML: {}", message), begin, end, help);
   builder_.abandon();
-  return reached;
 }
 
 bool YamlReader::handle(fy_event* event) {
@@ -377,7 +373,11 @@ bool YamlReader::scalar(fy_event* event) {
   } else {
     end = std::max(begin, position(fy_token_end_mark(token), begin));
   }
-  const TextRef text = text_of(token, begin, end);
+  const std::optional<TextRef> decoded = text_of(token, style, begin, end);
+  if (!decoded.has_value()) {
+    return false;
+  }
+  const TextRef text = *decoded;
   if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) {  // the marks leave out the quotes
     begin -= begin > 0 ? 1 : 0;
     end += end < text_.size() ? 1 : 0;
@@ -504,8 +504,8 @@ bool YamlReader::merge_from(std::uint32_t mapping, Span use, std::set<std::strin
 
 }  // namespace
 
-void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics& diagnostics) {
-  YamlReader(tree, limits, diagnostics).read(start);
+void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics& diagnostics, bool use_fast) {
+  YamlReader(tree, limits, diagnostics).read(start, use_fast);
 }
 
 }  // namespace podwire::config

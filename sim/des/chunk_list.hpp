@@ -7,10 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <utility>
-#include <vector>
 
+#include "sim/base/huge_pages.hpp"
 #include "sim/des/event.hpp"
 
 namespace podwire::des {
@@ -38,19 +37,21 @@ class ChunkPool {
     chunk->next = free_;
     free_ = chunk;
   }
-  std::size_t bytes() const { return slabs_.size() * kSlabChunks * sizeof(Chunk); }
+  std::size_t bytes() const { return slabs_ * kSlabChunks * sizeof(Chunk); }
 
  private:
   static constexpr std::size_t kSlabChunks = 128;
   void add_slab() {
-    slabs_.push_back(std::make_unique<Chunk[]>(kSlabChunks));
+    Chunk* const slab = memory_.allocate<Chunk>(kSlabChunks);
+    ++slabs_;
     for (std::size_t i = kSlabChunks; i-- > 0;) {
-      give(&slabs_.back()[i]);
+      give(&slab[i]);
     }
   }
 
   Chunk* free_ = nullptr;
-  std::vector<std::unique_ptr<Chunk[]>> slabs_;
+  HugePages memory_;
+  std::size_t slabs_ = 0;
 };
 
 /// A list of events; its chunks belong to the pool that every call is given. 16 bytes, copied as a handle.

@@ -35,7 +35,7 @@ class Maker {
                                           "/",  "\r", "\x1b", "0",  "true",     "null", "---", "\xe2\x80\xa8",
                                           "\b", "<<"};
     std::string out;
-    for (std::uint64_t i = below(6); i > 0; --i) {
+    for (std::uint64_t i = below(10) == 0 ? below(60) : below(6); i > 0; --i) {
       out += kPieces[below(std::size(kPieces))];
     }
     return out;
@@ -101,9 +101,34 @@ std::string flow(const Value& value) {
   return out + (is_mapping ? "}" : "]");
 }
 
+/// Lines that a literal block scalar can hold as they are.
+bool fits_literal(const std::string& text) {
+  return !text.empty() && text[0] != ' ' && text[0] != '\t' && text[0] != '\n' &&
+         text.find_first_of("\r\x1b\b") == std::string::npos;
+}
+
+/// `|` with the number of line breaks at the end that the text has.
+std::string literal(const std::string& text, int indent) {
+  const std::size_t breaks = text.size() - 1 - text.find_last_not_of('\n');
+  std::string out = breaks == 0 ? " |-\n" : breaks == 1 ? " |\n" : " |+\n";
+  std::string line;
+  for (const char c : breaks == 0 ? text + "\n" : text) {
+    if (c != '\n') {
+      line += c;
+      continue;
+    }
+    out += (line.empty() ? "" : std::string(static_cast<std::size_t>(indent), ' ')) + line + "\n";
+    line.clear();
+  }
+  return out;
+}
+
 /// Block style at `indent`; empty collections and some others in flow style.
 std::string block(const Value& value, int indent, Maker& maker) {
   const bool is_mapping = value.kind == Value::Kind::mapping;
+  if (value.kind == Value::Kind::quoted && fits_literal(value.text) && maker.below(2) == 0) {
+    return literal(value.text, indent);
+  }
   if ((!is_mapping && value.kind != Value::Kind::sequence) || value.children.empty() || maker.below(6) == 0) {
     return " " + flow(value) + "\n";
   }
@@ -160,9 +185,8 @@ void check_spans(Node node, std::string_view text) {
   if (node.is_scalar() && !node.is_quoted()) {
     ASSERT_EQ(text.substr(span.begin, span.end - span.begin), node.text());
   }
-  if (node.is_quoted()) {
-    ASSERT_EQ(text[span.begin], '"');
-    ASSERT_EQ(text[span.end - 1], '"');
+  if (node.is_quoted() && text[span.begin] == '"') {
+    ASSERT_EQ(text[span.end - 1], '"') << node.path();
   }
   for (const Node child : node) {
     check_spans(child, text);
@@ -170,7 +194,7 @@ void check_spans(Node node, std::string_view text) {
 }
 
 TEST(RoundTrip, TreesReadBackAsTheyWereWritten) {
-  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Maker maker(seed);
     Value root = maker.value(0);
@@ -203,7 +227,7 @@ TEST(RoundTrip, BrokenInputsGiveErrorsWithPlacesAndNeverCrash) {
                                          "]",   "\"", "'",  "*x",           "&x ",  "<<: *x", "|",     ">",
                                          "#",   ",",  "\\", "\xff",         "\x1b", "---\n",  "...\n", "%YAML 1.2\n",
                                          "!t ", "\r", "? ", "\xef\xbb\xbf", "\\u",  "*"};
-  for (std::uint64_t seed = 1; seed <= 20000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 8000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Maker maker(seed);
     std::string text = kSeeds[maker.below(std::size(kSeeds))];

@@ -77,9 +77,10 @@ TEST(Reach, ShowsTheWholeIpv4SpaceAsOneRangeWhenNothingIsIsolated) {
 }
 
 TEST(Reach, PodLevelHasALineForEachPod) {
-  PolicyLab lab(name_space("a") + pod("a", "x", "app: x") + pod("a", "y", "app: y") +
-                network_policy("a", "y", "  podSelector: {matchLabels: {app: y}}"));
-  EXPECT_EQ(lines_of(lab, {.includes_external = false, .is_pod_level = true}), (Lines{"a/y => a/x : All Connections"}));
+  PolicyLab lab(name_space("a") + pod("a", "one", "app: one") + pod("a", "two", "app: two") +
+                network_policy("a", "two", "  podSelector: {matchLabels: {app: two}}"));
+  EXPECT_EQ(lines_of(lab, {.includes_external = false, .is_pod_level = true}),
+            (Lines{"a/two => a/one : All Connections"}));
 }
 
 TEST(Reach, AWorkloadWhosePodsDifferHasTheUnionAndSaysSo) {
@@ -88,7 +89,7 @@ TEST(Reach, AWorkloadWhosePodsDifferHasTheUnionAndSaysSo) {
       "uid: u}], ";
   const std::string tail = "spec: {containers: [{name: c, image: i}]}\n";
   PolicyLab lab(name_space("a") + "---\napiVersion: v1\nkind: Pod\n" + owner +
-                "name: rs-1, labels: {app: q, canary: yes}}\n" + tail + "---\napiVersion: v1\nkind: Pod\n" + owner +
+                "name: rs-1, labels: {app: q, canary: \"yes\"}}\n" + tail + "---\napiVersion: v1\nkind: Pod\n" + owner +
                 "name: rs-2, labels: {app: q}}\n" + tail + pod("a", "target", "app: t") +
                 network_policy("a", "p",
                                "  podSelector: {matchLabels: {app: t}}\n"
@@ -112,10 +113,10 @@ TEST(Reach, AnUnmodelledObjectMarksItsNamespacesRowsUnknownEvenWhereNothingIsAll
 
 TEST(Reach, APodOnItsNodesNetworkReachesThePodsOfThatNode) {
   const std::string node =
-      "---\n{apiVersion: v1, kind: Node, metadata: {name: n}, status: {addresses: [{type: InternalIP, "
+      "---\n{apiVersion: v1, kind: Node, metadata: {name: n1}, status: {addresses: [{type: InternalIP, "
       "address: 192.168.0.1}]}}\n";
-  PolicyLab lab(node + name_space("a") + pod("a", "agent", "", "", "nodeName: n, hostNetwork: true") +
-                pod("a", "server", "app: s", "", "nodeName: n") +
+  PolicyLab lab(node + name_space("a") + pod("a", "agent", "", "", "nodeName: n1, hostNetwork: true") +
+                pod("a", "server", "app: s", "", "nodeName: n1") +
                 network_policy("a", "deny", "  podSelector: {}\n  policyTypes: [Ingress, Egress]"));
   const Lines lines = lines_of(lab, kInside);
   ASSERT_EQ(lines.size(), 1u) << testing::PrintToString(lines);

@@ -164,8 +164,8 @@ TEST(ReadPolicy, EveryRulePeerAndPortKnowsItsPlace) {
   ASSERT_TRUE(reading.set) << reading.problems();
   const Rule& rule = reading.policy().ingress.at(0);
   EXPECT_TRUE(rule.span.is_known());
-  EXPECT_EQ(reading.sources.locate(rule.span.source, rule.peers.at(0).span.begin).line, 6u);
-  EXPECT_EQ(reading.sources.locate(rule.span.source, rule.ports.at(0).span.begin).line, 7u);
+  EXPECT_EQ(reading.sources.locate(rule.span.source, rule.peers.at(0).span.begin).line, 7u);
+  EXPECT_EQ(reading.sources.locate(rule.span.source, rule.ports.at(0).span.begin).line, 8u);
 }
 
 TEST(ReadPolicy, PoliciesAreSortedByNamespaceAndName) {
