@@ -87,8 +87,11 @@ class Capture {
   void run() {
     unsigned char frame[65'536];
     pollfd polled = {socket_.fd(), POLLIN, 0};
-    while (!done_) {
-      if (poll(&polled, 1, 20) <= 0) {
+    for (;;) {
+      if (poll(&polled, 1, done_ ? 0 : 20) <= 0) {
+        if (done_) {
+          return;  // with everything that had arrived
+        }
         continue;
       }
       const ssize_t size = recv(socket_.fd(), frame, sizeof frame, 0);
