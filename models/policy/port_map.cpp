@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::uint32_t kKeys = static_cast<std::uint32_t>(std::size(kProtocols)) << 16;
 
-std::uint32_t key_of(IpProtocol protocol, std::uint32_t port) {
-  return static_cast<std::uint32_t>(protocol) << 16 | port;
-}
-
 }  // namespace
 
 /// Fills matching_ with the grants that hold for the peer, the least rule first.
@@ -94,26 +90,6 @@ std::uint32_t PortMaps::evaluate(Compiled& compiled, GroupId group, PeerId peer)
     append_run(next, deny);
   }
   return maps_.intern(words_).id;
-}
-
-Verdict PortMaps::lookup(std::uint32_t map, IpProtocol protocol, Port port) const {
-  const std::span<const std::uint32_t> words = maps_[map];
-  const std::uint32_t key = key_of(protocol, port.number());
-  std::size_t low = 0;  // the run that holds the key is in [low, high)
-  std::size_t high = words.size() / kRunWords;
-  while (high - low > 1) {
-    const std::size_t middle = (low + high) / 2;
-    if (words[middle * kRunWords] <= key) {
-      low = middle;
-    } else {
-      high = middle;
-    }
-  }
-  const std::uint32_t flags = words[low * kRunWords + 2];
-  return {.action = static_cast<Action>(flags & 0xff),
-          .cause = static_cast<Cause>(flags >> 8 & 0xff),
-          .rule = static_cast<std::uint16_t>(flags >> 16),
-          .policy = PolicyIndex(words[low * kRunWords + 1])};
 }
 
 }  // namespace podwire::policy

@@ -16,13 +16,35 @@ class PortMaps {
  public:
   /// The map of a group towards a peer: the least (policy, rule) that grants each port, a default deny elsewhere.
   std::uint32_t evaluate(Compiled& compiled, GroupId group, PeerId peer);
-  Verdict lookup(std::uint32_t map, IpProtocol protocol, Port port) const;
+  Verdict lookup(std::uint32_t map, IpProtocol protocol, Port port) const {
+    const std::span<const std::uint32_t> words = maps_[map];
+    const std::uint32_t key = key_of(protocol, port.number());
+    std::size_t low = 0;  // the run that holds the key is in [low, high)
+    std::size_t high = words.size() / kRunWords;
+    while (high - low > 1) {
+      const std::size_t middle = (low + high) / 2;
+      if (words[middle * kRunWords] <= key) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    const std::uint32_t flags = words[low * kRunWords + 2];
+    return {.action = static_cast<Action>(flags & 0xff),
+            .cause = static_cast<Cause>(flags >> 8 & 0xff),
+            .rule = static_cast<std::uint16_t>(flags >> 16),
+            .policy = PolicyIndex(words[low * kRunWords + 1])};
+  }
   std::size_t word_count() const { return maps_.word_count(); }
   std::size_t memory_bytes() const { return maps_.memory_bytes(); }
   void clear() { maps_.clear(); }
 
  private:
   static constexpr std::size_t kRunWords = 3;  // first key, policy, rule << 16 | cause << 8 | action
+
+  static std::uint32_t key_of(IpProtocol protocol, std::uint32_t port) {
+    return static_cast<std::uint32_t>(protocol) << 16 | port;
+  }
 
   struct Matching {
     PolicyIndex policy;
