@@ -32,7 +32,7 @@ endfunction()
 
 # podwire_tests(DIRECTORY): one test program per folder of DIRECTORY (unit/<name> tests podwire_<name>), found by ctest.
 # A folder's links.txt names further libraries, one a line. The target tests_<kind> builds all of them.
-function(podwire_tests kind)
+function(podwire_tests kind) # a second argument is a program that runs each test program
   add_custom_target(tests_${kind})
   file(GLOB folders CONFIGURE_DEPENDS LIST_DIRECTORIES true "${CMAKE_CURRENT_SOURCE_DIR}/${kind}/*")
   foreach(folder IN LISTS folders)
@@ -53,7 +53,7 @@ function(podwire_tests kind)
       target_link_libraries(${target} PRIVATE ${extra})
     endif()
     target_compile_definitions(${target} PRIVATE PODWIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    add_test(NAME ${kind}/${name} COMMAND ${target} --gtest_brief=1)
+    add_test(NAME ${kind}/${name} COMMAND ${ARGV1} $<TARGET_FILE:${target}> --gtest_brief=1)
     set_tests_properties(${kind}/${name} PROPERTIES LABELS ${kind} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   endforeach()
 endfunction()
