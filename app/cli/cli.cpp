@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "sim/base/check.hpp"
+#include "sim/base/environment_error.hpp"
 #include "sim/base/text.hpp"
 #include "sim/config/render.hpp"
 
@@ -188,6 +189,9 @@ int run_command(const std::vector<std::string>& arguments) {
     exit = report_bug(error.what());
   } catch (const std::bad_alloc&) {
     say("out of memory");
+    exit = Exit::bad_input;
+  } catch (const EnvironmentError& error) {
+    say(printable(error.what(), 1000));
     exit = Exit::bad_input;
   } catch (const std::system_error& error) {  // the environment: a full disk, a thread that cannot be started
     say(printable(error.what(), 1000));

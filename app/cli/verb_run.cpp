@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <set>
 
 #include "app/cli/cli.hpp"
 #include "app/cli/progress.hpp"
@@ -58,11 +59,29 @@ bool files_are_writable(const CommandLine& line) {
   return true;
 }
 
-scenario::BatchResult play(const CommandLine& line, const scenario::Scenario& scenario) {
+// Several scenarios' files go into folders named after them.
+bool record_names_differ(const CommandLine& line, const std::vector<std::unique_ptr<Loaded>>& loaded) {
+  std::set<std::string> names;
+  for (const auto& entry : loaded) {
+    const std::string& name = entry->scenario->file->name;
+    if (!line.record_folder.empty() && loaded.size() > 1 && (name.empty() || !names.insert(name).second)) {
+      say(fmt::format("--record: {} needs a metadata.name that no other scenario has",
+                      printable(entry->scenario->path)));
+      return false;
+    }
+  }
+  return true;
+}
+
+scenario::BatchResult play(const CommandLine& line, const Loaded& loaded, bool is_alone) {
+  const scenario::Scenario& scenario = *loaded.scenario;
   scenario::BatchOptions options;
   options.jobs = line.jobs;
-  options.record_folder = line.record_folder;
-  options.provenance = report::provenance_json(scenario);
+  if (!line.record_folder.empty()) {
+    options.record_folder = std::filesystem::path(line.record_folder) / (is_alone ? "" : scenario.file->name);
+    std::filesystem::create_directories(options.record_folder);
+  }
+  options.provenance = report::provenance_json(scenario, loaded.sources, PODWIRE_VERSION);
   scenario::BatchControl control(scenario::run_count(scenario));
   // The batch has its own thread; this one watches signals and shows progress.
   auto batch = std::async(std::launch::async, [&] { return scenario::play_batch(scenario, options, control); });
@@ -82,7 +101,7 @@ Exit exit_of(const report::RunCounts& counts) {
   if (counts.failed > 0) {
     return Exit::failed;
   }
-  return counts.inconclusive > 0 ? Exit::inconclusive : Exit::ok;
+  return counts.inconclusive > 0 || counts.unknown_sets > 0 ? Exit::inconclusive : Exit::ok;
 }
 
 }  // namespace
@@ -100,10 +119,13 @@ Exit verb_run(const CommandLine& line) {
   if (const Exit exit = load_all(line, paths, loaded); exit != Exit::ok) {
     return exit;
   }
+  if (!record_names_differ(line, loaded)) {
+    return Exit::bad_input;
+  }
   const InterruptGuard guard;
   std::vector<report::RunReport> reports;
   for (const auto& entry : loaded) {
-    const scenario::BatchResult batch = play(line, *entry->scenario);
+    const scenario::BatchResult batch = play(line, *entry, loaded.size() == 1);
     if (batch.is_interrupted) {
       say(fmt::format("interrupted after {} of {} runs of {}; nothing is printed", batch.runs.size(),
                       scenario::run_count(*entry->scenario), printable(entry->scenario->name())));

@@ -44,8 +44,8 @@ std::string policies_text(const scenario::Scenario& scenario, const scenario::Po
 
 std::string run_text(const scenario::RunFile& run) {
   return fmt::format(
-             "{} warm-up, {} measured, {} {}", scenario::format_seconds(run.warmup.seconds()),
-             scenario::format_seconds(run.duration.seconds()), run.seeds.size() == 1 ? "seed" : "seeds",
+             "{:g}s warm-up, {:g}s measured, {} {}", run.warmup.seconds(), run.duration.seconds(),
+             run.seeds.size() == 1 ? "seed" : "seeds",
              fmt::join(run.seeds.begin(),
                        run.seeds.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(run.seeds.size(), 10)),
                        ", ")) +
@@ -113,7 +113,15 @@ std::string basis_table(const Basis& basis, const Style& style) {
     line("set", setting);
   }
   for (const auto& [topic, text] : basis.assumptions) {
-    line("assumed", text);
+    // "added Deployment …" and "assumed 3 nodes …" bring their own word.
+    const bool is_added = text.starts_with("added ");
+    const bool is_assumed = text.starts_with("assumed ");
+    line(is_added              ? "added"
+         : topic == "policies" ? "note"
+                               : "assumed",
+         is_added     ? text.substr(6)
+         : is_assumed ? text.substr(8)
+                      : text);
   }
   list("unknown", basis.unknown);
   list("ignored", basis.ignored);

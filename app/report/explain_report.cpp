@@ -45,16 +45,16 @@ std::string next_step(const ExplainView::Path& path, IpProtocol protocol) {
     return path.action == "unknown" ? "accept a kind that is not modelled with --ignore-kind KIND" : "";
   }
   const ExplainView::Side& side = by_egress ? path.egress : path.ingress;
-  if (!side.nearest.empty()) {
-    const ExplainView::NearRule& rule = side.nearest.front();
-    return fmt::format("the nearest rule is {} rule {}{}{}: {}", rule.policy, rule.rule,
-                       rule.place.empty() ? "" : " at ", rule.place, rule.criterion);
-  }
   const std::string& subject = by_egress ? path.source : path.destination;
   const std::string& other = by_egress ? path.destination : path.source;
-  return fmt::format("a policy in namespace {} that selects {} needs an {} rule {} {} with port {}/{}",
-                     namespace_of(subject), subject, side.direction, by_egress ? "to" : "from", other, path.port,
-                     to_string(protocol));
+  const std::string rule =
+      fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}", side.direction,
+                  by_egress ? "to" : "from", other, path.port, to_string(protocol), namespace_of(subject), subject);
+  if (side.nearest.empty()) {
+    return "it would take " + rule;
+  }
+  return fmt::format("it would take a change of {} rule {}, or {}", side.nearest.front().policy,
+                     side.nearest.front().rule, rule);
 }
 
 std::string pods(const std::string& name, std::uint32_t count) {
@@ -70,19 +70,19 @@ std::string at(const std::string& place) {
 }
 
 std::string side_text(const ExplainView::Side& side, const Style& style) {
-  std::string out = fmt::format("    {:<8} {}  {}{}\n", side.direction, colored(side.action, style),
-                                wrapped(printable(side.text, 2000), 22), at(side.place));
+  std::string out = fmt::format("    {:<8} {}  {}\n", side.direction, colored(side.action, style),
+                                wrapped(printable(side.text, 2000) + at(side.place), 22));
   if (side.action != "denied") {
     return out;
   }
   for (std::size_t i = 0; i < side.isolating.size(); ++i) {
-    out += fmt::format("             {:<10} {}{}\n", i == 0 ? "isolated by" : "", printable(side.isolating[i].first),
+    out += fmt::format("             {:<11} {}{}\n", i == 0 ? "isolated by" : "", printable(side.isolating[i].first),
                        at(side.isolating[i].second));
   }
   for (std::size_t i = 0; i < side.nearest.size(); ++i) {
     const ExplainView::NearRule& rule = side.nearest[i];
-    out += fmt::format("             {:<10}  {} rule {}: {}{}\n", i == 0 ? "nearest" : "", printable(rule.policy),
-                       rule.rule, wrapped(printable(rule.criterion, 1000), 25), at(rule.place));
+    out += fmt::format("             {:<11} {} rule {}: {}\n", i == 0 ? "nearest" : "", printable(rule.policy),
+                       rule.rule, wrapped(printable(rule.criterion, 1000) + at(rule.place), 25));
   }
   return out;
 }

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/report/escape.hpp"
+#include "models/dns/options.hpp"
+#include "models/transport/transport.hpp"
 #include "models/workload/spec.hpp"
 #include "sim/base/text.hpp"
 
@@ -14,32 +16,74 @@ namespace {
 using cni::Certainty;
 using nlohmann::ordered_json;
 
-// The underlay's defaults; reference/kubernetes-networking section 6 names what is published.
+// A group being filled.
+class Group {
+ public:
+  Group(std::string name, std::string title) { group_.name = std::move(name), group_.title = std::move(title); }
+  Group& add(std::string path, std::string value, std::string unit, Certainty certainty, std::string source,
+             std::string description) {
+    group_.parameters.push_back(
+        {std::move(path), std::move(value), std::move(unit), certainty, std::move(source), std::move(description)});
+    return *this;
+  }
+  ModelGroup done() const { return group_; }
+
+ private:
+  ModelGroup group_;
+};
+
+std::string gbps(BitRate rate) {
+  return fmt::format("{}", rate.bps() / 1'000'000'000);
+}
+std::string microseconds(Duration time) {
+  return fmt::format("{:g}", time.seconds() * 1e6);
+}
+std::string milliseconds(Duration time) {
+  return fmt::format("{:g}", time.seconds() * 1e3);
+}
+
 ModelGroup underlay_group() {
   const workload::UnderlaySpec defaults;
-  ModelGroup group{
-      .name = "underlay", .title = "The nodes' network (cluster.underlay)", .timing = "guess", .parameters = {}};
-  const auto add = [&](std::string path, std::string value, std::string unit, Certainty certainty, std::string source,
-                       std::string description) {
-    group.parameters.push_back(
-        {std::move(path), std::move(value), std::move(unit), certainty, std::move(source), std::move(description)});
-  };
-  const auto gbps = [](BitRate rate) { return fmt::format("{}", rate.bps() / 1'000'000'000); };
-  const auto microseconds = [](Duration time) { return fmt::format("{:g}", time.seconds() * 1e6); };
-  add("nodeRate", gbps(defaults.host_rate), "Gbit/s", Certainty::guess, "common servers", "link from node to leaf");
-  add("fabricRate", gbps(defaults.fabric_rate), "Gbit/s", Certainty::guess, "common leaf-spine fabrics",
-      "link from leaf to spine");
-  add("propagation", microseconds(defaults.propagation), "us", Certainty::derived, "5 ns/m over 100 m of fibre",
-      "of each link, one way");
-  add("switchLatency", microseconds(defaults.switch_latency), "us", Certainty::guess,
-      "cut-through 0.3-1 us, store-and-forward 2-5 us, by vendors' data sheets", "of each switch");
-  add("buffer", fmt::format("{}", defaults.port_buffer.count()), "byte", Certainty::guess, "shallow-buffer switches",
-      "drop-tail, of each output port");
-  add("mtu", fmt::format("{}", defaults.mtu.count()), "byte", Certainty::published, "IEEE 802.3", "of nodes and links");
-  add("loss", fmt::format("{:g}", defaults.loss), "1", Certainty::guess, "loss comes from full queues",
-      "probability for each packet and link");
-  add("edgeDelay", microseconds(defaults.edge_delay), "us", Certainty::guess, "a client of the same region",
-      "one way, between the cluster's edge and addresses outside");
+  return Group("underlay", "The nodes' network (cluster.underlay)")
+      .add("nodeRate", gbps(defaults.host_rate), "Gbit/s", Certainty::guess, "common servers", "link from node to leaf")
+      .add("fabricRate", gbps(defaults.fabric_rate), "Gbit/s", Certainty::guess, "common leaf-spine fabrics",
+           "link from leaf to spine")
+      .add("propagation", microseconds(defaults.propagation), "us", Certainty::derived, "5 ns/m over 100 m of fibre",
+           "of each link, one way")
+      .add("switchLatency", microseconds(defaults.switch_latency), "us", Certainty::guess,
+           "cut-through 0.3-1 us, store-and-forward 2-5 us, by vendors' data sheets", "of each switch")
+      .add("buffer", fmt::format("{}", defaults.port_buffer.count()), "B", Certainty::guess, "shallow-buffer switches",
+           "drop-tail, of each output port")
+      .add("mtu", fmt::format("{}", defaults.mtu.count()), "B", Certainty::published, "IEEE 802.3",
+           "of nodes and links")
+      .add("loss", fmt::format("{:g}", defaults.loss), "", Certainty::guess, "loss comes from full queues",
+           "probability for each packet and link")
+      .add("edgeDelay", milliseconds(defaults.edge_delay), "ms", Certainty::guess, "a client of the same region",
+           "one way, between the cluster's edge and addresses outside")
+      .done();
+}
+
+ModelGroup transport_group() {
+  const transport::TransportOptions defaults;
+  return Group("transport", "TCP and UDP sockets, as Linux has them")
+      .add("initialWindow", fmt::format("{}", defaults.initial_window), "segments", Certainty::published, "RFC 6928",
+           "sent before the first acknowledgement")
+      .add("minimumRto", milliseconds(defaults.minimum_rto), "ms", Certainty::published, "linux include/net/tcp.h",
+           "least retransmission timeout")
+      .add("maximumRto", milliseconds(defaults.maximum_rto), "ms", Certainty::published, "linux include/net/tcp.h",
+           "greatest retransmission timeout")
+      .add("synSchedule", "1,1,1,1,1,2,4,8,16,32,64", "s", Certainty::published,
+           "linux 6.5, tcp_syn_linear_timeouts 4; ip-sysctl.rst", "waits between SYNs")
+      .add("synAckRetries", fmt::format("{}", defaults.syn_ack_retries), "", Certainty::published,
+           "linux ip-sysctl.rst, tcp_synack_retries", "")
+      .add("dataRetries", fmt::format("{}", defaults.data_retries), "", Certainty::published,
+           "linux ip-sysctl.rst, tcp_retries2", "")
+      .done();
+}
+
+ModelGroup dns_group() {
+  ModelGroup group = Group("dns", "CoreDNS and the pods' resolvers (glibc)").done();
+  group.parameters = dns::parameters();
   return group;
 }
 
@@ -52,6 +96,8 @@ std::vector<ModelGroup> model_groups(const std::vector<cni::Profile>& profiles, 
   }
   if (with_others) {
     groups.push_back(underlay_group());
+    groups.push_back(transport_group());
+    groups.push_back(dns_group());
   }
   return groups;
 }

@@ -102,15 +102,19 @@ struct RunCounts {
   std::size_t passed = 0;
   std::size_t failed = 0;
   std::size_t inconclusive = 0;
+  std::size_t unknown_sets = 0;  // policy sets with connections that are unknown
 };
 
 RunReport summarise(const scenario::Scenario& scenario, const scenario::BatchResult& batch, const SourceMap& sources);
 RunCounts count(const std::vector<RunReport>& reports);
+/// Whether an object that is not modelled leaves some connection unknown.
+bool has_unknown(const SetReport& set);
 /// What results on a policy set rest on. `was_played`: with timing and run.
 Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan, const SourceMap& sources,
                bool was_played);
-/// The scenario's identity as canonical JSON, for the attributes of result files: name, settings, policy sets, seeds.
-std::string provenance_json(const scenario::Scenario& scenario);
+/// What a result file says about where it comes from, as JSON in a fixed order: version, scenario (with the text of its
+/// file), settings, policy sets, seeds, and a hash over all that was read.
+std::string provenance_json(const scenario::Scenario& scenario, const SourceMap& sources, const std::string& version);
 
 std::string run_table(const std::vector<RunReport>& reports, const Style& style);
 /// One object; of several scenarios one object a line.

@@ -33,10 +33,8 @@ std::string headline(const SetReport& set, const Style& style) {
     text = fmt::format("{} of {} requests succeeded", scenario::format_share(ok, requests), requests);
   }
   if (const std::size_t all = set.merged.expectations.size(); all > 0) {
-    const std::string part = passed == all
-                                 ? fmt::format("{} as expected", all == 1 ? "the expectation is"
-                                                                          : fmt::format("all {} expectations are", all))
-                                 : fmt::format("{} of {} expectations did not pass", all - passed, all);
+    const std::string part = passed == all ? fmt::format("{} of {} expectations met", passed, all)
+                                           : fmt::format("{} of {} expectations not met", all - passed, all);
     text += (text.empty() ? "" : "; ") + (passed == all ? style.good(part) : style.bad(part));
   }
   return fmt::format("{}{}{}\n", style.bold("policy set " + printable(set.name)), text.empty() ? "" : ": ", text);
@@ -52,16 +50,18 @@ std::string outcome_text(const WorkloadRow& row) {
 
 std::string workload_table(const RunView& view, const Style& style) {
   TextTable table;
+  // What is read first stands first; names may be long and come last.
   table.column("workload");
-  table.column("from");
-  table.column("to");
   table.column("requests", Align::right);
   table.column("success", Align::right);
   table.column("outcomes");
+  table.column("from");
+  table.column("to");
   for (const WorkloadRow& row : view.workloads) {
     const std::string success = scenario::format_share(row.ok, row.requests);
-    table.row({printable(row.name, 40), printable(row.from, 60), printable(row.to, 60), std::to_string(row.requests),
-               row.ok == row.requests ? success : style.bad(success), outcome_text(row)});
+    table.row({printable(row.name, 40), std::to_string(row.requests),
+               row.ok == row.requests ? success : style.bad(success), outcome_text(row), printable(row.from, 60),
+               printable(row.to, 60)});
   }
   return table.to_string(2, style);
 }
@@ -162,6 +162,9 @@ std::string expectations_text(const RunView& view, const Style& style) {
 
 std::string set_table(const SetReport& set, const Style& style) {
   std::string out = headline(set, style) + basis_table(set.basis, style);
+  if (has_unknown(set)) {
+    out += "  " + style.doubtful("Connections marked ? are unknown; --ignore-kind KIND accepts a kind.") + "\n";
+  }
   for (const std::string& note : set.merged.notes) {
     out += fmt::format("  {}       {}\n", style.dim("note"), printable(note));
   }

@@ -204,11 +204,17 @@ RunReport summarise(const Scenario& scenario, const scenario::BatchResult& batch
   return report;
 }
 
+bool has_unknown(const SetReport& set) {
+  return std::any_of(set.reachability.begin(), set.reachability.end(),
+                     [](const ReachRecord& row) { return row.is_unknown; });
+}
+
 RunCounts count(const std::vector<RunReport>& reports) {
   RunCounts counts;
   counts.scenarios = reports.size();
   for (const RunReport& report : reports) {
     for (const SetReport& set : report.policy_sets) {
+      counts.unknown_sets += has_unknown(set) ? 1 : 0;
       for (const ExpectationLine& line : set.merged.expectations) {
         ++counts.expectations;
         counts.passed += line.result.status == ExpectationResult::Status::passed ? 1 : 0;
@@ -220,13 +226,33 @@ RunCounts count(const std::vector<RunReport>& reports) {
   return counts;
 }
 
-std::string provenance_json(const Scenario& scenario) {
-  nlohmann::ordered_json object{{"scenario", scenario.name()}, {"path", scenario.path}};
-  object["sources"] = scenario.sources;
+std::string provenance_json(const Scenario& scenario, const SourceMap& sources, const std::string& version) {
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325u;  // FNV-1a, 64 bits: tells inputs apart, proves nothing
+  std::string file_text;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const SourceId id(i);
+    for (const std::string_view part : {std::string_view(sources.name(id)), sources.text(id)}) {
+      for (const char c : part) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x0000'0100'0000'01b3u;
+      }
+    }
+    if (sources.name(id) == scenario.path) {
+      file_text = sources.text(id);
+    }
+  }
+  std::vector<std::string> policy_sets;
+  for (const PolicySetPlan& plan : scenario.policy_sets) {
+    policy_sets.push_back(plan.name);
+  }
+  nlohmann::ordered_json object{{"podwire", version}, {"scenario", scenario.name()}, {"path", scenario.path}};
   object["settings"] = scenario.settings;
-  object["warmup_s"] = scenario.run().warmup.seconds();
-  object["duration_s"] = scenario.run().duration.seconds();
-  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  object["policySets"] = policy_sets;
+  object["seeds"] = scenario.run().seeds;
+  object["cni"] = scenario.policy_sets.empty() ? "" : scenario.policy_sets.front().profile().name;
+  object["layers"] = scenario.sources;
+  object["inputHash"] = fmt::format("{:016x}", hash);
+  object["scenarioFile"] = file_text;
+  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace podwire::report

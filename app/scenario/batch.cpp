@@ -113,6 +113,10 @@ class BatchPlayer {
         input.record_path = options_.record_folder / fmt::format("{}-seed{}.h5", plan.name, seed);
       }
       slot.result = options_.play(input);
+      if (slot.result.is_interrupted && !input.record_path.empty()) {
+        std::error_code error;  // what cannot be removed says itself that it was interrupted
+        std::filesystem::remove(input.record_path, error);
+      }
     }
     slot.is_done = true;
     control_.finished_.fetch_add(1, std::memory_order_relaxed);

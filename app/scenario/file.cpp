@@ -108,8 +108,8 @@ RunFile read_run(Section section) {
   if (run.duration == Duration::zero()) {
     section.error("out-of-range", "a run of no duration measures nothing", section.get("duration"));
   }
-  if (run.warmup.seconds() + run.duration.seconds() > 90.0 * 86'400) {
-    section.error("out-of-range", "warm-up and duration together exceed 90 days", section.get("duration"));
+  if (run.warmup.seconds() + run.duration.seconds() > 60.0 * 86'400) {
+    section.error("out-of-range", "warm-up and duration together exceed 60 days", section.get("duration"));
   }
   run.seeds = read_seeds(section);
   section.finish();
@@ -236,6 +236,9 @@ ScenarioFile read_scenario_file(config::Node root, Settings& settings, Diagnosti
   }
   Section metadata = top.section("metadata");
   file.name = metadata.string("name").value_or("");
+  if (!file.name.empty()) {
+    check_name("scenario", file.name, metadata.get("name").span(), diagnostics);
+  }
   file.description = metadata.string("description").value_or("");
   metadata.get("labels");
   metadata.finish();

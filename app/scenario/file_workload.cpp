@@ -19,6 +19,7 @@ using workload::WorkloadSpec;
 
 constexpr double kMostArrivals = 1e9;  // per second
 constexpr std::int64_t kMostMessage = std::int64_t{1} << 32;
+constexpr Duration kLongestWait = Duration::from_s(86'400);
 // 99 % of a standard normal lie below this (Abramowitz & Stegun 26.2; 2.3263478740408408).
 constexpr double kNormalP99 = 2.3263478740408408;
 
@@ -43,6 +44,12 @@ void read_lognormal(Section section, TimeDistribution& time) {
                   section.get("p99"));
   } else if (median) {
     time.sigma = random::log(p99->seconds() / median->seconds()) / kNormalP99;
+  }
+  // Of the 4e9 draws that a run may make the greatest lies 6.5 deviations out; time must have room for it.
+  constexpr double kFarthestDraw = 6.5;
+  constexpr double kLongestDraw = 20.0 * 86'400.0;
+  if (time.median.seconds() * random::exp(kFarthestDraw * time.sigma) > kLongestDraw) {
+    section.error("out-of-range", "this lognormal time would reach beyond 20 days");
   }
   section.finish();
 }
@@ -300,6 +307,10 @@ WorkloadFile read_workload_section(Section& section) {
     spec.request = read_size(section, "request", Bytes(is_http ? 300 : 64));
     spec.response = read_size(section, "response", Bytes(is_http ? 1024 : 64));
     read_server(section.section("server"), spec);
+  }
+  // Time is counted to 106 days: a run (at most 60), what is drawn and what is waited for must fit.
+  if (spec.timeout > kLongestWait || spec.server.mean > kLongestWait || spec.server.median > kLongestWait) {
+    section.error("out-of-range", "no request waits or is worked on for more than a day");
   }
   section.finish();
   return file;

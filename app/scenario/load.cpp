@@ -216,6 +216,13 @@ void Loader::build() {
   for (const Text& text : scenario_.file->cluster.from) {
     scenario_.sources.push_back(text.text);
   }
+  for (const cluster::Object* object : store.all("podwire", "Scenario")) {
+    diagnostics_.error("not-a-scenario", "a scenario cannot be combined with other inputs", object->span,
+                       "give its file or folder alone");
+  }
+  if (!diagnostics_.has_errors() && store.objects().empty()) {
+    diagnostics_.error("empty-input", fmt::format("\"{}\" holds no object", printable(scenario_.path)));
+  }
   if (diagnostics_.has_errors()) {
     return;
   }

@@ -93,7 +93,13 @@ std::optional<Address> read_address(const Text& text, Diagnostics& diagnostics) 
     rest.remove_prefix(colon + 3);
     rest = rest.substr(0, rest.find_first_of("/?#"));
     if (rest.find('@') != std::string_view::npos) {
-      return fail("a URL with credentials is not taken", "leave out what stands before the @");
+      diagnostics.add({.severity = Severity::error,
+                       .code = "bad-target",
+                       .message = "a URL with credentials is not taken",
+                       .span = text.span,
+                       .help = "leave out what stands before the @",
+                       .hides_source_line = true});
+      return std::nullopt;
     }
   }
   const auto split = split_port(rest);
@@ -308,7 +314,7 @@ bool resolve_target(const Cluster& cluster, const WorkloadFile& file, WorkloadSp
     return false;
   }
   Target& target = spec.to;
-  target.name = file.to.text;
+  target.name = file.to.text.substr(0, file.to.text.find_first_of("?#"));  // queries may hold tokens
   if (spec.kind == RequestKind::dns_probe) {
     target.kind = Target::Kind::host;
     target.host = address->host.name;

@@ -8,6 +8,11 @@
 #include "sim/base/text.hpp"
 
 namespace podwire::scenario {
+namespace {
+
+constexpr std::string_view kPathCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/[]";
+
+}  // namespace
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
   const std::vector<std::string_view> views(known.begin(), known.end());
@@ -31,27 +36,35 @@ void Settings::add(SourceMap& sources, const std::string& text, Diagnostics& dia
   if (path.starts_with("spec.")) {
     path.erase(0, 5);
   }
-  auto document =
-      config::parse_text(sources, fmt::format("command line (--set {})", printable(path, 60)), text.substr(equals + 1));
+  if (path.find_first_not_of(kPathCharacters) != std::string::npos) {
+    diagnostics.error("bad-setting", fmt::format("{}: a path is made of names, dots and [indexes]", shown));
+    return;
+  }
+  // As a member, so that messages about the value know its key.
+  const std::string key = path.substr(path.rfind('.') + 1);
+  auto document = config::parse_text(sources, fmt::format("--set {}", printable(path, 60)),
+                                     fmt::format("\"{}\": {}", key, text.substr(equals + 1)));
   if (!document) {
     diagnostics.append(document.diagnostics());
     return;
   }
-  if (document->roots().size() != 1) {
-    diagnostics.error("bad-setting", fmt::format("{}: the value is empty", shown), {},
+  const config::Node root = document->roots().size() == 1 ? document->roots().front() : config::Node();
+  const config::Node value = root.find(key);
+  if (value.is_null() || root.size() != 1) {
+    diagnostics.error("bad-setting", fmt::format("{}: the value is empty, or more than one", shown), {},
                       "to take a key away, leave it out of the file");
     return;
   }
-  const Span span = document->roots().front().span();
+  const Span span = value.key_span();
   std::erase_if(settings_, [&](const Setting& earlier) { return earlier.path == path; });
-  settings_.push_back({std::move(path), text, std::move(document).value(), span, false});
+  settings_.push_back({std::move(path), text, std::move(document).value(), value, span, false});
 }
 
 config::Node Settings::find(std::string_view path) {
   for (Setting& setting : settings_) {
     if (setting.path == path) {
       setting.is_used = true;
-      return setting.document.roots().front();
+      return setting.value;
     }
   }
   return {};

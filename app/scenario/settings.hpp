@@ -41,6 +41,7 @@ class Settings {
     std::string path;
     std::string text;
     config::Document document;
+    config::Node value;  // of `document`
     Span path_span;
     bool is_used = false;
   };
