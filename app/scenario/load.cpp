@@ -54,7 +54,8 @@ class Loader {
   cni::Profile choose_profile(const cluster::ObjectStore& store, cluster::Cluster& cluster, std::string& choice);
   const ClusterState* state_for(const PolicySetFile& file, const cluster::ObjectStore& store);
   std::unique_ptr<ClusterState> build_state(const cluster::ObjectStore& store, const cluster::ClusterOptions& options);
-  void plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& store, const policy::PolicySet& base);
+  void plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& applied,
+                       const cluster::ObjectStore& store, const policy::PolicySet& base);
   void resolve_workloads(PolicySetPlan& plan);
   void resolve_expectations(PolicySetPlan& plan);
   void check_names();
@@ -226,6 +227,25 @@ void Loader::build() {
   if (diagnostics_.has_errors()) {
     return;
   }
+  // The policies that policy sets bring come first: labels that each pod has of its own are kept only where some
+  // selector mentions them.
+  struct Wanted {
+    const PolicySetFile* file = nullptr;
+    cluster::ObjectStore applied;
+    bool is_complete = false;
+  };
+  std::vector<Wanted> wanted;
+  std::vector<std::string>& selected = scenario_.file->cluster.options.selected_keys;
+  for (const PolicySetFile& file : scenario_.file->policy_sets) {
+    const auto& names = options_.policy_sets;
+    if (names.empty() || std::find(names.begin(), names.end(), file.name) != names.end()) {
+      Wanted& set = wanted.emplace_back();
+      set.file = &file;
+      set.is_complete = add_layers(set.applied, file.apply);
+      const auto keys = cluster::selected_pod_keys(set.applied);
+      selected.insert(selected.end(), keys.begin(), keys.end());
+    }
+  }
   auto base = policy::read_policies(store);
   diagnostics_.append(base.diagnostics());
   auto state = build_state(store, scenario_.file->cluster.options);
@@ -233,10 +253,9 @@ void Loader::build() {
     return;
   }
   scenario_.clusters.push_back(std::move(state));
-  for (const PolicySetFile& file : scenario_.file->policy_sets) {
-    const auto& wanted = options_.policy_sets;
-    if (wanted.empty() || std::find(wanted.begin(), wanted.end(), file.name) != wanted.end()) {
-      plan_policy_set(file, store, *base);
+  for (const Wanted& set : wanted) {
+    if (set.is_complete) {
+      plan_policy_set(*set.file, set.applied, store, *base);
     }
   }
 }
@@ -317,12 +336,8 @@ const ClusterState* Loader::state_for(const PolicySetFile& file, const cluster::
   return without_policies_ == nullptr ? shared : without_policies_;
 }
 
-void Loader::plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& store,
-                             const policy::PolicySet& base) {
-  cluster::ObjectStore applied;
-  if (!add_layers(applied, file.apply)) {
-    return;
-  }
+void Loader::plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& applied,
+                             const cluster::ObjectStore& store, const policy::PolicySet& base) {
   PolicySetPlan plan{.name = file.name, .state = state_for(file, store)};
   plan.policies = compose_policies(file, base, applied, plan.cluster(), diagnostics_);
   // Every cluster has the same pods: problems of names are reported for the first policy set only.
