@@ -251,9 +251,18 @@ void Resolver::on_event(const Event& event) {
   if (event.kind == EventKind::received) {
     take_answer(index, Response::from_tag(event.tag));
   } else if (event.kind == EventKind::failed) {
-    transport_.close_udp(lookup.sockets[lookup.server]);
-    lookup.sockets[lookup.server] = SocketHandle();
+    close_udp_sockets(lookup);
     next_server(index);
+  }
+}
+
+/// glibc's __res_iclose: whenever one server's socket is given up within a candidate, those of all servers go.
+void Resolver::close_udp_sockets(Lookup& lookup) {
+  for (SocketHandle& socket : lookup.sockets) {
+    if (socket.is_valid()) {
+      transport_.close_udp(socket);
+      socket = SocketHandle();
+    }
   }
 }
 
@@ -274,9 +283,14 @@ void Resolver::take_answer(std::uint32_t index, Response response) {
     lookup.bad_code = rcode;
   }
   if (!lookup.sides[0].is_in || !lookup.sides[1].is_in) {
+    if (lookup.sent_sides == 1 && side.is_bad) {  // single-request mode: this server's turn is over
+      close_udp_sockets(lookup);
+      next_server(index);
+      return;
+    }
     if (lookup.sent_sides == 1) {  // single-request mode: now the second query, within the same wait
       if (lookup.mode == Mode::single_reopen) {
-        transport_.close_udp(lookup.sockets[lookup.server]);
+        close_udp_sockets(lookup);
         lookup.sockets[lookup.server] = transport_.open_udp(connect_options(index));
       }
       lookup.sent_sides = 2;
@@ -309,7 +323,8 @@ void Resolver::on_timer(std::uint32_t index) {
 void Resolver::round_timed_out(std::uint32_t index) {
   Lookup& lookup = lookups_[index];
   lookup.has_heard = true;
-  const bool has_one = lookup.sides[0].is_in || lookup.sides[1].is_in;
+  const bool has_one = (lookup.sides[0].is_in && !lookup.sides[0].is_bad) ||
+                       (lookup.sides[1].is_in && !lookup.sides[1].is_bad);  // a bad answer is none
   if (!has_one) {
     next_server(index);
   } else if (lookup.mode == Mode::pair) {
@@ -317,8 +332,7 @@ void Resolver::round_timed_out(std::uint32_t index) {
     send_round(index);
   } else if (lookup.mode == Mode::single) {
     lookup.mode = Mode::single_reopen;
-    transport_.close_udp(lookup.sockets[lookup.server]);
-    lookup.sockets[lookup.server] = SocketHandle();
+    close_udp_sockets(lookup);
     send_round(index);
   } else if ((lookup.sides[0].is_in && !lookup.sides[0].is_bad) || (lookup.sides[1].is_in && !lookup.sides[1].is_bad)) {
     end_candidate_by_answers(index);

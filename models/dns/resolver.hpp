@@ -165,6 +165,7 @@ class Resolver {
   void end_candidate_by_answers(std::uint32_t index);
   void end_lookup(std::uint32_t index, LookupStatus status);
   void close_sockets(Lookup& lookup);
+  void close_udp_sockets(Lookup& lookup);
   std::uint32_t find_lookup(std::uint64_t cookie) const;
   NameId candidate_name(const Lookup& lookup) const;
   transport::ConnectOptions connect_options(std::uint32_t index);
