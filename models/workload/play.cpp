@@ -102,6 +102,12 @@ RunResult play(const RunInput& input) {
   result.fingerprint = simulator.fingerprint().value();
   result.simulated = simulator.now().since_start();
   result.notes = clients.notes();
+  for (const cluster::Assumption& note : service::notes(cluster)) {
+    result.notes.push_back(note.text);
+  }
+  for (const std::string& note : resolver.cut_by_kubelet()) {
+    result.notes.push_back(note);
+  }
   result.memory_bytes =
       network.memory_bytes() + transport.memory_bytes() + servers.memory_bytes() + clients.memory_bytes();
   result.workloads = clients.take_results();
