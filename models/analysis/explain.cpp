@@ -38,12 +38,12 @@ Action worse(Action a, Action b) {
   return a == Action::allow && b == Action::allow ? Action::allow : Action::deny;
 }
 
-/// One end of a path: a pod or an address, at a port, standing for `pods` that fare alike.
+/// One end of a path at a port: an address, or pods that no policy can tell apart.
 struct PathEnd {
-  Peer peer;
+  Peer peer;  // of the first pod
   Port port;
-  std::uint32_t pods = 1;
-  cluster::PodId another = {};  // a second one of them
+  std::vector<cluster::PodId> pods = {};  // none for an address
+  std::uint32_t count() const { return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(pods.size())); }
 };
 
 class ConnectionExplainer {
@@ -94,12 +94,11 @@ class ConnectionExplainer {
       const auto known = std::find(entries.begin(), entries.end(), entry);
       const std::size_t at = static_cast<std::size_t>(known - entries.begin());
       if (known != entries.end() && ends[at].port == port) {
-        ++ends[at].pods;
-        ends[at].another = pod;
+        ends[at].pods.push_back(pod);
         continue;
       }
       entries.push_back(entry);
-      ends.push_back({.peer = peer_of(pod), .port = port});
+      ends.push_back({.peer = peer_of(pod), .port = port, .pods = {pod}});
     }
     return ends;
   }
@@ -259,12 +258,14 @@ class ConnectionExplainer {
     const Peer peer = backend.pod.is_valid() ? peer_of(backend.pod) : peer_at(backend.ip);
     for (PathEnd& end : ends) {
       if (end.port == port && fares_as(end.peer, peer)) {
-        ++end.pods;
-        end.another = peer.pod;
+        end.pods.push_back(peer.pod);
         return;
       }
     }
     ends.push_back({.peer = peer, .port = port});
+    if (peer.pod.is_valid()) {
+      ends.back().pods.push_back(peer.pod);
+    }
   }
 
   bool fares_as(const Peer& a, const Peer& b) const {
@@ -277,28 +278,81 @@ class ConnectionExplainer {
 
   void add_paths(const std::vector<PathEnd>& sources, const std::vector<PathEnd>& destinations) {
     for (const PathEnd& source : sources) {
-      for (PathEnd destination : destinations) {
-        if (source.peer.pod.is_valid() && source.peer.pod == destination.peer.pod && destination.another.is_valid()) {
-          destination.peer = peer_of(destination.another);  // replicas, not a pod and itself
+      for (const PathEnd& destination : destinations) {
+        for (const auto& [from, to] : representatives(source, destination)) {
+          add_path(source, from, destination, to);
         }
-        ExplainedPath path;
-        path.source = source.peer;
-        path.destination = destination.peer;
-        path.source_name = name_of(source.peer);
-        path.destination_name = name_of(destination.peer);
-        path.source_pods = source.pods;
-        path.destination_pods = destination.pods;
-        path.port = destination.port;
-        path.is_listening = !destination.peer.pod.is_valid() ||
-                            cluster_.listens(destination.peer.pod, result_.protocol, destination.port);
-        path.egress =
-            engine_.explain(Direction::egress, source.peer, destination.peer, result_.protocol, destination.port);
-        path.ingress =
-            engine_.explain(Direction::ingress, destination.peer, source.peer, result_.protocol, destination.port);
-        path.action = worse(path.egress.verdict.action, path.ingress.verdict.action);
-        result_.paths.push_back(std::move(path));
       }
     }
+  }
+
+  /// One pair of ends for each way a pair of theirs can fare. Replicas are shown as two different pods; where the
+  /// source is traffic of nodes, a pod on one of these nodes and a pod elsewhere are two ways.
+  std::vector<std::pair<Peer, Peer>> representatives(const PathEnd& source, const PathEnd& destination) const {
+    if (destination.pods.empty()) {
+      return {{source.peer, destination.peer}};
+    }
+    if (!is_node_traffic(source.peer)) {
+      const bool is_same = source.peer.pod.is_valid() && source.peer.pod == destination.pods.front();
+      const cluster::PodId to = is_same && destination.pods.size() > 1 ? destination.pods[1] : destination.pods.front();
+      return {{source.peer, peer_of(to)}};
+    }
+    std::optional<std::pair<Peer, Peer>> near;
+    std::optional<std::pair<Peer, Peer>> far;
+    const std::vector<Peer> sources = peers_of(source);
+    for (const cluster::PodId pod : destination.pods) {
+      const Peer to = peer_of(pod);
+      for (const Peer& from : sources) {
+        if (from.pod == pod && (sources.size() > 1 || destination.pods.size() > 1)) {
+          continue;
+        }
+        std::optional<std::pair<Peer, Peer>>& way = node_of(from) == cluster_.pods[pod.index()].node ? near : far;
+        if (!way) {
+          way.emplace(from, to);
+        }
+        if (near && far) {
+          return {*near, *far};
+        }
+      }
+    }
+    std::vector<std::pair<Peer, Peer>> ways;
+    for (const auto& way : {near, far}) {
+      if (way) {
+        ways.push_back(*way);
+      }
+    }
+    return ways;
+  }
+
+  std::vector<Peer> peers_of(const PathEnd& end) const {
+    std::vector<Peer> peers;
+    for (const cluster::PodId pod : end.pods) {
+      peers.push_back(peer_of(pod));
+    }
+    return peers.empty() ? std::vector<Peer>{end.peer} : peers;
+  }
+
+  bool is_node_traffic(const Peer& peer) const {
+    return peer.pod.is_valid() ? engine_.compiled().view.pods[peer.pod.index()].is_node_traffic : peer.node.is_valid();
+  }
+  cluster::NodeId node_of(const Peer& peer) const {
+    return peer.pod.is_valid() ? cluster_.pods[peer.pod.index()].node : peer.node;
+  }
+
+  void add_path(const PathEnd& source, const Peer& from, const PathEnd& destination, const Peer& to) {
+    ExplainedPath path;
+    path.source = from;
+    path.destination = to;
+    path.source_name = name_of(from);
+    path.destination_name = name_of(to);
+    path.source_pods = source.count();
+    path.destination_pods = destination.count();
+    path.port = destination.port;
+    path.is_listening = !to.pod.is_valid() || cluster_.listens(to.pod, result_.protocol, destination.port);
+    path.egress = engine_.explain(Direction::egress, from, to, result_.protocol, destination.port);
+    path.ingress = engine_.explain(Direction::ingress, to, from, result_.protocol, destination.port);
+    path.action = worse(path.egress.verdict.action, path.ingress.verdict.action);
+    result_.paths.push_back(std::move(path));
   }
 
   std::string name_of(const Peer& peer) const {

@@ -39,7 +39,8 @@ enum class Answer : std::uint8_t {
 };
 std::string_view to_string(Answer answer);
 
-/// Pods (or addresses) that fare alike, shown by one of each side.
+/// Pods (or addresses) that fare alike, shown by one of each side. The numbers are of pods that no policy can tell
+/// apart; from a node's own traffic there are two paths to them, one to a pod on that node and one elsewhere.
 struct ExplainedPath {
   policy::Peer source;
   policy::Peer destination;

@@ -97,6 +97,31 @@ TEST(ExplainConnection, AWorkloadToItselfIsAboutDifferentReplicas) {
   EXPECT_NE(result.paths.at(0).source_name, result.paths.at(0).destination_name);
 }
 
+TEST(ExplainConnection, ANodesOwnTrafficReachesThePodsOfThatNodeOnly) {
+  std::string manifests = name_space("a");
+  for (const char* number : {"1", "2"}) {
+    const std::string node = std::string("n") + number;
+    manifests += "---\n{apiVersion: v1, kind: Node, metadata: {name: " + node +
+                 "}, status: {addresses: [{type: InternalIP, address: 192.168.0." + number + "}]}}\n";
+    manifests += pod("a", std::string("server-") + number, "app: s", "", "nodeName: " + node);
+  }
+  manifests +=
+      "---\napiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: a}\n"
+      "spec: {selector: {app: s}, ports: [{port: 80}]}\n" +
+      pod("a", "agent", "", "", "nodeName: n2, hostNetwork: true") +
+      network_policy("a", "deny", "  podSelector: {}\n  policyTypes: [Ingress, Egress]");
+  PolicyLab lab(manifests);
+  for (const char* source : {"a/agent", "192.168.0.2"}) {
+    const ConnectionExplanation result = explained(lab, source, "a/service/s:80");
+    EXPECT_EQ(result.answer, Answer::depends) << source;
+    ASSERT_EQ(result.paths.size(), 2u) << source;
+    EXPECT_EQ(result.paths[0].destination_name, "a/server-2");
+    EXPECT_EQ(result.paths[0].ingress.verdict.cause, policy::Cause::own_node);
+    EXPECT_EQ(result.paths[1].destination_name, "a/server-1");
+    EXPECT_EQ(result.paths[1].ingress.verdict.cause, policy::Cause::default_deny);
+  }
+}
+
 TEST(ExplainConnection, APortThatNothingListensOnIsMarked) {
   PolicyLab lab(shop());
   const ConnectionExplanation result = explained(lab, "front/web", "back/deployment/api:9999");
