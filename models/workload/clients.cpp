@@ -63,7 +63,6 @@ Clients::Clients(des::Simulator& simulator, dataplane::Network& network, transpo
                  dns::Resolver& resolver, Servers& servers, std::span<const WorkloadSpec> workloads, std::uint64_t seed,
                  Window window, RequestLog& log)
     : simulator_(simulator),
-      network_(network),
       cluster_(network.cluster()),
       transport_(transport),
       resolver_(resolver),

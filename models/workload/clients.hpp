@@ -106,7 +106,6 @@ class Clients {
   static constexpr std::uint32_t kNone = 0xffff'ffff;
 
   des::Simulator& simulator_;
-  dataplane::Network& network_;
   const cluster::Cluster& cluster_;
   transport::Transport& transport_;
   dns::Resolver& resolver_;

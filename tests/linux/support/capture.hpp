@@ -55,8 +55,8 @@ inline Handle packet_socket(const Namespace& network, const std::string& device)
 inline void turn_off_offloads(const Namespace& network, const std::string& device) {
   network.in([&] {
     const Handle socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    for (const std::uint32_t command : {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM}) {
-      ethtool_value value = {command, 0};
+    for (const int command : {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM}) {
+      ethtool_value value = {static_cast<std::uint32_t>(command), 0};
       ifreq request = {};
       std::snprintf(request.ifr_name, sizeof request.ifr_name, "%s", device.c_str());
       request.ifr_data = reinterpret_cast<char*>(&value);

@@ -265,7 +265,9 @@ TEST(ServiceProperty, BackendsAgreeWithTheNaiveJoin) {
     for (std::size_t i = 0; i < services.size(); ++i) {
       const NaiveService& naive = services[i];
       std::set<std::string> expected;
-      for (const auto& [ip, pod] : pods) {
+      for (const auto& entry_of_pod : pods) {
+        const auto& ip = entry_of_pod.first;
+        const auto& pod = entry_of_pod.second;
         const bool selected = std::ranges::all_of(naive.selector, [&](const auto& entry) {
           const auto at = pod.labels.find(entry.first);
           return at != pod.labels.end() && at->second == entry.second;

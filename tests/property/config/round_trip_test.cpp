@@ -17,7 +17,13 @@ namespace {
 struct Value {
   enum class Kind { null, plain, quoted, sequence, mapping } kind = Kind::null;
   std::string text;
-  std::vector<std::pair<std::string, Value>> children;  // a sequence's keys are empty
+  struct Child;
+  std::vector<Child> children;
+};
+
+struct Value::Child {
+  std::string key;  // empty in a sequence
+  Value value;
 };
 
 class Maker {
@@ -56,7 +62,7 @@ class Maker {
         if (made.kind == Value::Kind::mapping) {
           key = text() + std::to_string(i);  // distinct
         }
-        made.children.emplace_back(std::move(key), value(depth + 1));
+        made.children.push_back({std::move(key), value(depth + 1)});
       }
     }
     return made;
@@ -218,8 +224,8 @@ TEST(RoundTrip, TreesReadBackAsTheyWereWritten) {
 
 TEST(RoundTrip, BrokenInputsGiveErrorsWithPlacesAndNeverCrash) {
   static const char* const kSeeds[] = {
-      "a: &x {b: [1, 'two', \"th\\u0072ee\"]}\nc:\n  <<: *x\n  d: |\n    text\n  e: >-\n    more\n? f\n: g\n---\n- "
-      "1\n-\n  - !!str 2\n",
+      ("a: &x {b: [1, 'two', \"th\\u0072ee\"]}\nc:\n  <<: *x\n  d: |\n    text\n  e: >-\n    more\n? f\n: g\n---\n- "
+       "1\n-\n  - !!str 2\n"),
       "{\"a\": [1, -2.5e3, true, null, \"x\\n\\u00e9\\ud83d\\ude00\"], \"b\": {\"c\": {}}}\n{\"d\": 1}",
       "kind: Secret\ndata:\n  a: b\nenv:\n- name: x\n  value: 'it''s'\n",
   };
