@@ -158,6 +158,7 @@ bool Loader::open_scenario(const std::vector<std::string>& paths) {
 void Loader::open_manifests(const std::vector<std::string>& paths) {
   settings_.finish(diagnostics_);  // there is no scenario whose fields could be set
   scenario_.is_manifests = true;
+  scenario_.path.clear();
   scenario_.file = std::make_unique<ScenarioFile>();
   scenario_.file->policy_sets.push_back({.name = "current"});
   scenario_.file->cluster.cni.profile.text = "auto";
