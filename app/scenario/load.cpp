@@ -10,6 +10,7 @@
 #include "app/scenario/policy_sets.hpp"
 #include "models/cluster/objects.hpp"
 #include "sim/base/text.hpp"
+#include "sim/config/decompress.hpp"
 #include "sim/config/files.hpp"
 
 namespace podwire::scenario {
@@ -91,7 +92,8 @@ std::optional<config::Document> Loader::read_candidate(const std::string& path, 
     return std::move(document).value();
   }
   std::error_code error;
-  if (!is_certain && fs::file_size(path, error) > kLargestScenario) {
+  const bool is_packed = config::packing_of(path) != config::Packing::none;  // a dump; large, perhaps
+  if (!is_certain && ((is_packed && !options_.requires_scenario) || fs::file_size(path, error) > kLargestScenario)) {
     return std::nullopt;
   }
   Diagnostics problems;
