@@ -39,17 +39,19 @@ std::string namespace_of(const std::string& pod_name) {
 }
 
 // What would have to be written; the nearest rule is often the one to mend.
-std::string next_step(const ExplainView::Path& path, IpProtocol protocol) {
+std::string next_step(const ExplainView::Path& path, const analysis::ConnectionExplanation& explanation) {
   const bool by_egress = path.egress.action == "denied";
   if (!by_egress && path.ingress.action != "denied") {
     return path.action == "unknown" ? "accept a kind that is not modelled with --ignore-kind KIND" : "";
   }
   const ExplainView::Side& side = by_egress ? path.egress : path.ingress;
-  const std::string& subject = by_egress ? path.source : path.destination;
-  const std::string& other = by_egress ? path.destination : path.source;
-  const std::string rule =
-      fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}", side.direction,
-                  by_egress ? "to" : "from", other, path.port, to_string(protocol), namespace_of(subject), subject);
+  // Pods' names change; what stands behind a Service has none but theirs.
+  const std::string& destination = explanation.service.is_valid() ? path.destination : explanation.destination_name;
+  const std::string& subject = by_egress ? explanation.source_name : destination;
+  const std::string& other = by_egress ? destination : explanation.source_name;
+  const std::string rule = fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
+                                       side.direction, by_egress ? "to" : "from", other, path.port,
+                                       to_string(explanation.protocol), namespace_of(subject), subject);
   if (side.nearest.empty()) {
     return "it would take " + rule;
   }
@@ -70,8 +72,13 @@ std::string at(const std::string& place) {
 }
 
 std::string side_text(const ExplainView::Side& side, const Style& style) {
-  std::string out = fmt::format("    {:<8} {}  {}\n", side.direction, colored(side.action, style),
-                                wrapped(printable(side.text, 2000) + at(side.place), 22));
+  // The text begins with its own verdict, mostly.
+  std::string text = printable(side.text, 2000);
+  const bool says_action = text.starts_with(side.action);
+  text.erase(0, says_action ? side.action.size() : 0);
+  std::string out =
+      fmt::format("    {:<8} {}\n", side.direction,
+                  wrapped(colored(side.action, style) + (says_action ? "" : ": ") + text + at(side.place), 13));
   if (side.action != "denied") {
     return out;
   }
@@ -124,7 +131,7 @@ ExplainView explain_view(const std::string& policy_set, Basis basis, const analy
     path.action = action_text(explained.action);
     path.egress = side_of(explained.egress, engine, sources);
     path.ingress = side_of(explained.ingress, engine, sources);
-    path.next_step = next_step(path, explanation.protocol);
+    path.next_step = next_step(path, explanation);
     view.paths.push_back(std::move(path));
   }
   return view;

@@ -10,6 +10,7 @@
 #include "app/scenario/policy_sets.hpp"
 #include "models/cluster/objects.hpp"
 #include "sim/base/text.hpp"
+#include "sim/config/decompress.hpp"
 #include "sim/config/files.hpp"
 
 namespace podwire::scenario {
@@ -91,7 +92,8 @@ std::optional<config::Document> Loader::read_candidate(const std::string& path, 
     return std::move(document).value();
   }
   std::error_code error;
-  if (!is_certain && fs::file_size(path, error) > kLargestScenario) {
+  const bool is_packed = config::packing_of(path) != config::Packing::none;  // a dump; large, perhaps
+  if (!is_certain && ((is_packed && !options_.requires_scenario) || fs::file_size(path, error) > kLargestScenario)) {
     return std::nullopt;
   }
   Diagnostics problems;
@@ -158,6 +160,7 @@ bool Loader::open_scenario(const std::vector<std::string>& paths) {
 void Loader::open_manifests(const std::vector<std::string>& paths) {
   settings_.finish(diagnostics_);  // there is no scenario whose fields could be set
   scenario_.is_manifests = true;
+  scenario_.path.clear();
   scenario_.file = std::make_unique<ScenarioFile>();
   scenario_.file->policy_sets.push_back({.name = "current"});
   scenario_.file->cluster.cni.profile.text = "auto";

@@ -12,6 +12,8 @@ namespace podwire::dns {
 /// Largest answer over UDP without EDNS (RFC 1035): a longer one arrives cut, with the TC bit.
 inline constexpr std::uint32_t kMostUdpBytes = 512;
 inline constexpr Port kDnsPort{53};
+/// The two queries of a pair, in the order in which they are sent.
+inline constexpr RecordType kSideTypes[2] = {RecordType::a, RecordType::aaaa};
 
 struct Question {
   NameId name;

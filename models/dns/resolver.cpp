@@ -15,7 +15,6 @@ using transport::SocketHandle;
 
 namespace {
 
-constexpr RecordType kSideTypes[2] = {RecordType::a, RecordType::aaaa};
 /// DNS sockets draw their ports apart from the request's own connections.
 constexpr std::uint32_t kDnsSockets = 0x8000'0000;
 
@@ -459,58 +458,6 @@ void Resolver::collect(const Lookup& lookup, std::vector<IpAddress>& addresses) 
       std::swap(addresses[static_cast<std::size_t>(first + pick)],
                 addresses[static_cast<std::size_t>(first) + left - 1]);
     }
-  }
-}
-
-// ---- the same question over TCP
-
-void Resolver::begin_tcp(std::uint32_t index) {
-  Lookup& lookup = lookups_[index];
-  simulator_.cancel(lookup.timer);  // send_vc has no timer of its own: the kernel's schedules rule
-  lookup.sides = {};
-  lookup.tcp = transport_.connect(connect_options(index));
-}
-
-AnswerId Resolver::answer_of(const Lookup& lookup, std::size_t side) {
-  const IpAddress server = confs_[lookup.conf.index()].nameservers[lookup.server];
-  const auto& outside = options_.host.nameservers;
-  const bool is_outside = std::find(outside.begin(), outside.end(), server) != outside.end();
-  return zone_.resolve(candidate_name(lookup), kSideTypes[side],
-                       is_outside ? Zone::Scope::outside : Zone::Scope::cluster);
-}
-
-void Resolver::tcp_event(std::uint32_t index, const Event& event) {
-  Lookup& lookup = lookups_[index];
-  switch (event.kind) {
-    case EventKind::connected:
-      // Both queries in order over the one connection, each with its length in front (RFC 7766).
-      lookup.queries += 2;
-      queries_ += 2;
-      transport_.send(lookup.tcp, std::uint64_t{2} * (2 + query_bytes(names_[candidate_name(lookup)])));
-      return;
-    case EventKind::received: {
-      const AnswerId a = answer_of(lookup, 0);
-      const AnswerId aaaa = answer_of(lookup, 1);
-      const std::uint64_t expected =
-          std::uint64_t{4} + zone_.answer(a).message_bytes + zone_.answer(aaaa).message_bytes;
-      if (event.bytes >= expected) {
-        lookup.has_heard = true;
-        lookup.sides = {Side{a, true, false}, Side{aaaa, true, false}};
-        end_candidate_by_answers(index);
-      }
-      return;
-    }
-    case EventKind::failed:
-    case EventKind::peer_closed:
-    case EventKind::closed:
-      if (event.kind == EventKind::peer_closed) {
-        transport_.close(lookup.tcp);
-      }
-      lookup.tcp = SocketHandle();
-      next_server(index);
-      return;
-    case EventKind::accepted:
-      return;
   }
 }
 

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/config/decompress.hpp"
 #include "sim/config/readers.hpp"
 
 namespace podwire::config {
@@ -73,7 +74,7 @@ std::optional<fs::path> resolve(const fs::path& path, const FileAccess& access, 
 }
 
 bool has_manifest_name(const fs::path& path) {
-  const std::string extension = path.extension().string();
+  const std::string extension = without_packing(path).extension().string();
   return extension == ".yaml" || extension == ".yml" || extension == ".json";
 }
 
@@ -170,6 +171,30 @@ bool FolderWalk::add(const fs::path& path, std::size_t depth) {
   return true;
 }
 
+/// Puts what `text` holds, packed, in its place; false after an error.
+bool unpack_in_place(Packing packing, const fs::path& path, std::uint64_t most, Span from, std::string& text,
+                     Diagnostics& diagnostics) {
+  std::string whole;
+  std::string problem;
+  switch (unpack(packing, text, most, kJsonPadding + 1, whole, problem)) {
+    case Unpacked::done:
+      text = std::move(whole);
+      return true;
+    case Unpacked::too_large:
+      diagnostics.error(
+          "too-large",
+          fmt::format("{} holds more than {} bytes when unpacked; at most that many are read", shown(path), most),
+          from);
+      return false;
+    case Unpacked::damaged:
+      diagnostics.error("unreadable", fmt::format("{} cannot be unpacked: {}", shown(path), problem), from,
+                        fmt::format("`{} {}` tells more; fetch or pack it again",
+                                    packing == Packing::gzip ? "gzip -t" : "zstd -t", printable(path.string(), 200)));
+      return false;
+  }
+  return false;
+}
+
 /// Reads the whole regular file behind `file`; false (and errno) on an error, or when it is longer than `most`.
 bool read_all(int file, std::size_t expected, std::uint64_t most, std::string& text) {
   text.reserve(expected + kJsonPadding + 1);  // so that the JSON reader needs no copy
@@ -220,7 +245,9 @@ std::vector<fs::path> list_files(const fs::path& path, const FileAccess& access,
   walk.walk(path, *real, 0);
   std::vector<fs::path> files = walk.take_files();
   if (files.empty() && diagnostics.error_count() == errors_before) {
-    diagnostics.error("no-manifests", fmt::format("no .yaml, .yml or .json file below {}", shown(path)), from);
+    diagnostics.error(
+        "no-manifests",
+        fmt::format("no .yaml, .yml or .json file (or one of them with .gz or .zst) below {}", shown(path)), from);
   }
   return files;
 }
@@ -261,6 +288,10 @@ std::optional<Document> read_file(SourceMap& sources, const fs::path& path, std:
     } else {
       diagnostics.error("unreadable", fmt::format("{} cannot be read: {}", shown(path), std::strerror(errno)), from);
     }
+    return std::nullopt;
+  }
+  if (const Packing packing = packing_of(path);
+      packing != Packing::none && !unpack_in_place(packing, path, most, from, text, diagnostics)) {
     return std::nullopt;
   }
   Result<Document> document = parse_text(sources, std::move(shown_as), std::move(text), access.limits);

@@ -1,5 +1,6 @@
 // Finding and reading input files. Files come from strangers: only regular files inside the allowed roots are read,
-// after links are resolved; folders are walked in name order; sizes are checked before reading.
+// after links are resolved; folders are walked in name order; sizes are checked before reading, and while unpacking
+// what gzip (.gz) or zstd (.zst) packed.
 #pragma once
 
 #include <filesystem>
@@ -19,13 +20,15 @@ struct FileAccess {
   Limits limits = {};
 };
 
-/// The .yaml, .yml and .json files that `path` names (a file, or a folder walked recursively, in byte order of their
-/// relative paths; hidden entries skipped). Errors: no-such-file, not-a-regular-file, outside-root, no-manifests (an
-/// empty folder), too-many-files, unreadable. `from` is the span of the field that named the path, for the message.
+/// The .yaml, .yml and .json files, packed ones (.gz, .zst) too, that `path` names (a file, or a folder walked
+/// recursively, in byte order of their relative paths; hidden entries skipped). Errors: no-such-file,
+/// not-a-regular-file, outside-root, no-manifests (an empty folder), too-many-files, unreadable. `from` is the span of
+/// the field that named the path, for the message.
 std::vector<std::filesystem::path> list_files(const std::filesystem::path& path, const FileAccess& access, Span from,
                                               Diagnostics& diagnostics);
 
-/// Reads and parses one file; `shown_as` is its name in messages. "-" is standard input, read by the caller.
+/// Reads and parses one file, unpacked if its name ends in .gz or .zst (the limit on bytes is for what it then holds);
+/// `shown_as` is its name in messages. "-" is standard input, read by the caller.
 std::optional<Document> read_file(SourceMap& sources, const std::filesystem::path& path, std::string shown_as,
                                   const FileAccess& access, Span from, Diagnostics& diagnostics);
 

@@ -12,6 +12,7 @@
 namespace podwire::config {
 
 class Tree;
+class TreeBuilder;
 
 /// Readable bytes that the JSON reader needs behind the text.
 inline constexpr std::size_t kJsonPadding = 64;
@@ -31,6 +32,11 @@ void read_yaml(Tree& tree, std::size_t start, const Limits& limits, Diagnostics&
 /// The fast reader: the document in [begin, end), if it is one that is read without doubt; otherwise false and no
 /// change.
 bool read_simple_yaml(Tree& tree, std::size_t begin, std::size_t end, const Limits& limits);
+
+/// Expands the merge key of the open mapping, if it has one: `merge_keys` counts those still to expand, `alias_nodes`
+/// the nodes added to this document. False after an error that ends the document.
+bool expand_merge_key(TreeBuilder& builder, const Limits& limits, Diagnostics& diagnostics, std::uint32_t& merge_keys,
+                      std::uint32_t& alias_nodes);
 
 /// Replaces libfyaml's message by a clearer one with help, if it is known.
 void word_syntax_error(std::string& message, std::string& help);

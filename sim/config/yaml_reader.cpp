@@ -3,7 +3,7 @@
 // libfyaml checks the syntax; aliases, merge keys, duplicate keys and limits are ours. Its parser is a state machine,
 // so nesting costs it memory and not stack, and the first event past a limit ends it. The text is cut into documents at
 // lines that are `---` markers: each broken document of a file is reported, and simple ones go the fast way
-// (yaml_simple.cpp). Merge keys follow https://yaml.org/type/merge.html, as kubectl's reader does.
+// (yaml_simple.cpp). Merge keys are expanded by yaml_merge.cpp.
 // Left out: tags other than the core schema's, and keys that are not scalars; both are reported.
 #include <fmt/format.h>
 #include <libfyaml.h>
@@ -13,7 +13,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "sim/base/check.hpp"
@@ -59,8 +58,6 @@ class YamlReader {
   bool scalar(fy_event* event);
   bool alias(fy_event* event);
   bool completed(std::uint32_t node);
-  bool merge_members();
-  bool merge_from(std::uint32_t mapping, Span use, std::set<std::string_view>& own);
   bool check_tag(fy_token* tag, Span place, bool& is_string);
   void set_anchor(fy_token* anchor, std::uint32_t node);
   bool refuse_key(std::uint32_t begin);
@@ -346,7 +343,8 @@ bool YamlReader::end_container(fy_event* event) {
       last_end_ = mark;
     }
   }
-  if (builder_.at(builder_.current()).kind == NodeKind::mapping && merge_keys_ > 0 && !merge_members()) {
+  if (builder_.at(builder_.current()).kind == NodeKind::mapping && merge_keys_ > 0 &&
+      !expand_merge_key(builder_, limits_, diagnostics_, merge_keys_, alias_nodes_)) {
     return false;
   }
   return completed(builder_.close(last_end_));
@@ -443,63 +441,6 @@ bool YamlReader::alias(fy_event* event) {
   const std::uint32_t from = anchor->second;
   has_key_ = false;
   return builder_.copy(from, builder_.span(begin, end), alias_nodes_);
-}
-
-// `<<: *base` or `<<: [*a, *b]`: the members that the mapping does not have itself are copied; earlier ones win.
-bool YamlReader::merge_members() {
-  const std::uint32_t mapping = builder_.current();
-  const std::uint32_t member = builder_.find_linear(mapping, "<<");
-  if (member == kNoNode || (builder_.at(member).flags & RawNode::plain_key) == 0) {
-    return true;
-  }
-  --merge_keys_;
-  const RawNode merge = builder_.at(member);
-  builder_.detach(member);
-  const Span use = builder_.span(merge.key_begin, merge.key_end);
-  std::set<std::string_view> own;  // views stay valid: copying adds no text
-  for (std::uint32_t i = builder_.at(mapping).first; i != kNoNode; i = builder_.at(i).next) {
-    own.insert(builder_.key_of(i));
-    if ((builder_.at(i).flags & RawNode::plain_key) != 0 && builder_.key_of(i) == "<<") {
-      return error("duplicate-key", "duplicate key \"<<\"", builder_.at(i).key_begin, builder_.at(i).key_end,
-                   "merge several mappings with one key: <<: [*a, *b]");
-    }
-  }
-  if (merge.kind == NodeKind::mapping) {
-    return merge_from(member, use, own);
-  }
-  bool merged = merge.kind == NodeKind::sequence;
-  for (std::uint32_t i = merged ? merge.first : kNoNode; i != kNoNode && merged; i = builder_.at(i).next) {
-    merged = builder_.at(i).kind == NodeKind::mapping;
-    if (merged && !merge_from(i, use, own)) {
-      return false;
-    }
-  }
-  if (!merged) {
-    error("yaml-syntax", "the merge key \"<<\" takes a mapping or a sequence of mappings", use.begin, use.end);
-  }
-  return true;
-}
-
-bool YamlReader::merge_from(std::uint32_t mapping, Span use, std::set<std::string_view>& own) {
-  for (std::uint32_t i = builder_.at(mapping).first; i != kNoNode; i = builder_.at(i).next) {
-    if (!own.insert(builder_.key_of(i)).second) {
-      ++alias_nodes_;  // counts as work, so that merging many times the same keys is bounded too
-      if (alias_nodes_ > limits_.max_alias_nodes) {
-        return error(
-            "too-many-aliases",
-            fmt::format("aliases and merge keys add more than {} nodes to the document", limits_.max_alias_nodes),
-            use.begin, use.end);
-      }
-      continue;
-    }
-    const RawNode source = builder_.at(i);
-    builder_.key({source.key_at, source.key_length, (source.flags & RawNode::key_in_arena) != 0}, source.key_begin,
-                 source.key_end, (source.flags & RawNode::plain_key) != 0);
-    if (!builder_.copy(i, use, alias_nodes_)) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace

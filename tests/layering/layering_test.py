@@ -50,6 +50,7 @@ CLOCKLESS = {"models/cluster", "models/cni", "models/policy", "models/service", 
 THIRD_PARTY = {
     "libfyaml": (r"libfyaml\.h", ("sim/config",)),
     "simdjson": (r"simdjson\.h|simdjson/.*", ("sim/config",)),
+    "zstd": (r"zstd\.h", ("sim/config",)),
     "zlib": (r"zlib\.h", ("sim/config", "sim/record")),  # record deflates chunks outside of the HDF5 lock
     "zstd": (r"zstd\.h", ("sim/config",)),
     "HDF5": (r"hdf5\.h|hdf5_hl\.h|H5\w*\.h", ("sim/record",)),

@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "sim/config/decompress.hpp"
 
 namespace podwire::config {
 namespace {
@@ -171,6 +174,101 @@ TEST_F(FilesTest, FilesAreReadWhole) {
   write("empty.yaml", "");
   EXPECT_TRUE(read("empty.yaml").has_value());
   EXPECT_EQ(codes(), "");
+}
+
+// Packed by gzip and zstd themselves: `printf 'a: 1\n' | gzip -n9`, `| zstd --no-check`, and two of each in a row.
+const std::string kGzip(
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\xb4\x52\x30\xe4\x02\x00\x69\x19\x23\xe3\x05\x00\x00\x00", 25);
+const std::string kZstd("\x28\xb5\x2f\xfd\x00\x58\x29\x00\x00\x61\x3a\x20\x31\x0a", 14);
+
+TEST_F(FilesTest, PackedFilesAreReadAsWhatTheyHold) {
+  write("dump/a.yaml.gz", kGzip);
+  write("dump/b.yml.zst", kZstd);
+  write("dump/c.json.gz.bak");
+  write("dump/d.tar.gz");
+  EXPECT_EQ(list("dump"), "a.yaml.gz b.yml.zst");
+  for (const char* name : {"dump/a.yaml.gz", "dump/b.yml.zst"}) {
+    const auto document = read(name);
+    ASSERT_TRUE(document.has_value()) << name;
+    EXPECT_EQ(document->roots().front().find("a").text(), "1") << name;
+  }
+  EXPECT_EQ(codes(), "");
+}
+
+TEST_F(FilesTest, SeveralMembersOrFramesMakeOneText) {
+  write("two.yaml.gz", kGzip + kGzip);
+  write("two.yaml.zst", kZstd + kZstd);
+  write("padded.yaml.gz", kGzip + std::string(100, '\0'));
+  EXPECT_FALSE(read("two.yaml.gz").has_value());  // "a: 1" twice: the reader of YAML saw both
+  EXPECT_FALSE(read("two.yaml.zst").has_value());
+  EXPECT_EQ(codes(), "duplicate-key duplicate-key");
+  EXPECT_TRUE(read("padded.yaml.gz").has_value());
+}
+
+TEST_F(FilesTest, DamagedPackedFilesAreNamedAtEveryLength) {
+  for (std::size_t length = 0; length < kGzip.size(); ++length) {
+    write("x.yaml.gz", kGzip.substr(0, length));
+    EXPECT_FALSE(read("x.yaml.gz").has_value()) << length;
+    EXPECT_EQ(codes(), "unreadable") << length;
+  }
+  for (std::size_t length = 0; length < kZstd.size(); ++length) {
+    write("x.yaml.zst", kZstd.substr(0, length));
+    EXPECT_FALSE(read("x.yaml.zst").has_value()) << length;
+    EXPECT_EQ(codes(), "unreadable") << length;
+  }
+  EXPECT_NE(problems_.all().back().message.find("x.yaml.zst\" cannot be unpacked: it ends in the middle"),
+            std::string::npos)
+      << problems_.all().back().message;
+  std::string flipped = kGzip;
+  flipped[20] = static_cast<char>(flipped[20] ^ 1);  // in the checksum
+  write("x.yaml.gz", flipped);
+  EXPECT_FALSE(read("x.yaml.gz").has_value());
+  write("x.yaml.gz", kGzip + "more");
+  EXPECT_FALSE(read("x.yaml.gz").has_value());
+  write("x.yaml.gz", "a: 1\n");
+  EXPECT_FALSE(read("x.yaml.gz").has_value());
+  EXPECT_EQ(codes(), "unreadable unreadable unreadable");
+}
+
+std::string packed_zeros() {
+  const std::string zeros(1 << 20, '\0');
+  std::string packed(2000, ' ');
+  z_stream stream{};
+  deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(zeros.data()));
+  stream.avail_in = static_cast<uInt>(zeros.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed.resize(packed.size() - stream.avail_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+TEST_F(FilesTest, BytesAreLimitedAfterUnpacking) {
+  FileAccess access;
+  write("x.yaml.gz", kGzip);
+  access.limits.max_bytes = 25;  // the packed file itself has 25, and 5 inside
+  EXPECT_TRUE(read("x.yaml.gz", access).has_value());
+  EXPECT_EQ(codes(), "");
+  for (const Packing packing : {Packing::gzip, Packing::zstd}) {
+    std::string text;
+    std::string problem;
+    std::string packed;
+    for (int i = 0; i < 6; ++i) {
+      packed += packing == Packing::gzip ? kGzip : kZstd;  // 30 bytes inside
+    }
+    EXPECT_EQ(unpack(packing, packed, 29, 0, text, problem), Unpacked::too_large);
+    EXPECT_LE(text.size(), 30u);
+    EXPECT_EQ(unpack(packing, packed, 30, 0, text, problem), Unpacked::done);
+    EXPECT_EQ(text, "a: 1\na: 1\na: 1\na: 1\na: 1\na: 1\n");
+  }
+  const std::string zeros = packed_zeros();  // 1 MiB of NUL in about 1 KiB
+  EXPECT_LT(zeros.size(), 2000u);
+  write("bomb.yaml.gz", zeros);
+  access.limits.max_bytes = 100'000;
+  EXPECT_FALSE(read("bomb.yaml.gz", access).has_value());
+  EXPECT_EQ(codes(), "too-large");
 }
 
 }  // namespace
