@@ -170,6 +170,11 @@ class DiffLoader {
                              : "");
       return;
     }
+    if (fs::exists(fs::path(word) / "scenario.yaml", error)) {
+      diagnostics_.error("not-manifests", fmt::format("\"{}\" is a scenario, and its folder is no layer", printable(word)), {},
+                         fmt::format("compare two of its policy sets with -s {} OLD NEW", printable(word)));
+      return;
+    }
     store.add_layer(sources_, {.path = word, .shown_as = word}, access_for(word), diagnostics_);
   }
 
