@@ -119,6 +119,22 @@ report::DiffTail tail_of(const CommandLine& line, analysis::DiffSummary summary,
   return tail;
 }
 
+/// Adds to what analysis knows of changed policies those that were only rewritten, and kinds that it does not know.
+void add_rewritten(std::vector<analysis::PolicyChange>& known, const std::vector<analysis::PolicyChange>& rewritten) {
+  const std::size_t count = known.size();
+  for (const analysis::PolicyChange& change : rewritten) {
+    const auto end = known.begin() + static_cast<std::ptrdiff_t>(count);
+    const auto at =
+        std::lower_bound(known.begin(), end, change.name,
+                         [](const analysis::PolicyChange& a, const std::string& name) { return a.name < name; });
+    if (at == end || at->name != change.name) {
+      known.push_back(change);
+    }
+  }
+  std::sort(known.begin(), known.end(),
+            [](const analysis::PolicyChange& a, const analysis::PolicyChange& b) { return a.name < b.name; });
+}
+
 Exit exit_for(const CommandLine& line, const Left& left) {
   const std::uint64_t counted = line.fail_on == "opened"   ? left.opened
                                 : line.fail_on == "closed" ? left.closed
@@ -180,6 +196,7 @@ Exit verb_diff(const CommandLine& line) {
           output->printer->row(shown);
         }
       });
+  add_rewritten(summary.policies, input->rewritten);
   Exit exit = exit_for(line, left);
   const report::DiffTail tail = tail_of(line, std::move(summary), *approvals, left, exit, sources);
   for (const auto& output : outputs) {

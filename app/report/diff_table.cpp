@@ -45,8 +45,7 @@ class TablePrinter : public DiffPrinter {
     for (const std::string& note : diff_notes(tail)) {
       sink_(fmt::format("  {}\n", wrapped(printable(note, 4000), 2)));
     }
-    sink_(style_.dim("old") + "\n" + basis_table(head_.basis_before, style_));
-    sink_(style_.dim("new") + "\n" + basis_table(head_.basis_after, style_));
+    write_bases();
     for (std::size_t i = 0; i < sections_.size(); ++i) {
       write(static_cast<DiffSeverity>(i), sections_[i]);
     }
@@ -63,6 +62,27 @@ class TablePrinter : public DiffPrinter {
     std::uint64_t rows = 0;
     std::string text;
   };
+
+  /// One block where the sides rest on the same but for the cluster and the policies.
+  void write_bases() {
+    const Basis& before = head_.basis_before;
+    Basis after = head_.basis_after;
+    const auto is_same = [&] {
+      return before.cni == after.cni && before.assumptions == after.assumptions && before.unknown == after.unknown &&
+             before.ignored == after.ignored && before.skipped == after.skipped && before.settings == after.settings;
+    };
+    if (!is_same()) {
+      sink_(style_.dim("old") + "\n" + basis_table(before, style_));
+      sink_(style_.dim("new") + "\n" + basis_table(after, style_));
+      return;
+    }
+    const auto joined = [](const std::string& a, const std::string& b) {
+      return a == b ? a : fmt::format("old: {}; new: {}", a, b);
+    };
+    after.cluster = joined(before.cluster, after.cluster);
+    after.policies = joined(before.policies, after.policies);
+    sink_(basis_table(after, style_));
+  }
 
   std::string approval(const DiffLine& line) const { return line.is_approved ? style_.good("  approved") : ""; }
 

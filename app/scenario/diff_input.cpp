@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -139,6 +140,7 @@ class DiffLoader {
     input_.after = &input_.second->policy_sets.front();
     check_workloads();
     compare_unmodelled(old_side, new_side);
+    compare_policies(old_side, new_side);
   }
 
   config::FileAccess access_for(const std::string& word) const {
@@ -171,7 +173,8 @@ class DiffLoader {
       return;
     }
     if (fs::exists(fs::path(word) / "scenario.yaml", error)) {
-      diagnostics_.error("not-manifests", fmt::format("\"{}\" is a scenario, and its folder is no layer", printable(word)), {},
+      diagnostics_.error("not-manifests",
+                         fmt::format("\"{}\" is a scenario, and its folder is no layer", printable(word)), {},
                          fmt::format("compare two of its policy sets with -s {} OLD NEW", printable(word)));
       return;
     }
@@ -270,6 +273,59 @@ class DiffLoader {
       }
     }
     input_.unmodelled_differ = contents(before, kinds) != contents(after, kinds);
+  }
+
+  struct Written {
+    std::string content;
+    Span span;
+    bool is_modelled = false;
+  };
+
+  /// Policies of one side by the name that results give them.
+  static std::map<std::string, Written> policies_of(const cluster::ObjectStore& store) {
+    std::map<std::string, Written> policies;
+    for (const cluster::Object& object : store.objects()) {
+      if (!object.kind.ends_with("Policy")) {
+        continue;
+      }
+      const bool is_network_policy = object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io";
+      const std::string name =
+          object.name_space.empty() ? object.name : fmt::format("{}/{}", object.name_space, object.name);
+      Written& written = policies[is_network_policy ? name : fmt::format("{} {}", object.kind, name)];
+      append_content(object.node.find("spec"), written.content);
+      written.span = object.span;
+      written.is_modelled = is_network_policy;
+    }
+    return policies;
+  }
+
+  void compare_policies(const cluster::ObjectStore& before, const cluster::ObjectStore& after) {
+    using analysis::ChangeKind;
+    using analysis::PolicyChange;
+    const auto old_policies = policies_of(before);
+    const auto new_policies = policies_of(after);
+    std::map<std::string, PolicyChange> changes;
+    for (const auto& [name, written] : old_policies) {
+      const auto other = new_policies.find(name);
+      if (other == new_policies.end()) {
+        changes[name] = {.kind = ChangeKind::removed, .name = name, .before = written.span};
+      } else if (other->second.content != written.content) {
+        // Where the meaning differs too, analysis knows; where it does not, there is no effect.
+        changes[name] = {.kind = ChangeKind::changed,
+                         .name = name,
+                         .before = written.span,
+                         .after = other->second.span,
+                         .effect = written.is_modelled ? PolicyChange::Effect::none : PolicyChange::Effect::not_tried};
+      }
+    }
+    for (const auto& [name, written] : new_policies) {
+      if (!old_policies.contains(name)) {
+        changes[name] = {.kind = ChangeKind::added, .name = name, .before = {}, .after = written.span};
+      }
+    }
+    for (auto& [name, change] : changes) {
+      input_.rewritten.push_back(std::move(change));
+    }
   }
 
   SourceMap& sources_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/scenario/load.hpp"
+#include "models/analysis/diff.hpp"
 
 namespace podwire::scenario {
 
@@ -27,6 +28,9 @@ struct DiffInput {
   const PolicySetPlan* before = nullptr;
   const PolicySetPlan* after = nullptr;
   bool unmodelled_differ = false;  // the unmodelled objects of the two sides do not say the same
+  /// Policies of every kind whose specs are not written the same, layout aside: also those that mean the same, and
+  /// kinds that are not modelled. Sorted by name; empty for policy sets of a scenario.
+  std::vector<analysis::PolicyChange> rewritten;
   const Scenario& scenario_after() const { return second == nullptr ? *first : *second; }
 };
 

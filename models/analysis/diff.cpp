@@ -543,8 +543,9 @@ class Diff {
 /// What undoing each change alone would do to the new side.
 void try_reversals(PolicyEngine& before, PolicyEngine& after, const DiffOptions& options,
                    std::vector<PolicyChange>& changes) {
-  // Each costs another diff; large clusters are spared.
-  constexpr std::uint64_t kMostPairs = 25'000'000;
+  // Each costs another diff: together they may cost about as much as a cluster of a thousand workloads does once or
+  // twice, and larger clusters are spared.
+  constexpr std::uint64_t kMostPairs = 2'000'000;
   const std::uint64_t ends = after.cluster().workloads.size();
   if (changes.size() > options.most_reversals || changes.size() * ends * ends > kMostPairs) {
     return;

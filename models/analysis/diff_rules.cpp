@@ -154,6 +154,8 @@ std::vector<PolicyChange> policy_changes(const policy::PolicySet& before, const 
     old_policy += has_old ? 1 : 0;
     new_policy += has_new ? 1 : 0;
   }
+  // (namespace, name) and "namespace/name" order names with characters below '/' differently.
+  std::sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return changes;
 }
 
