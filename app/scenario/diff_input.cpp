@@ -66,10 +66,11 @@ std::vector<std::string> contents(const cluster::ObjectStore& store, const std::
   return texts;
 }
 
-/// Kind, namespace and name of an object's owners that control it, as far as it names any.
-bool has_owner(const cluster::Object& object, const std::set<std::tuple<std::string, std::string, std::string>>& gone) {
+/// Whether one of these (kind, namespace, name) owns the object.
+bool has_owner(const cluster::Object& object,
+               const std::set<std::tuple<std::string, std::string, std::string>>& governed) {
   for (const config::Node owner : object.node.find("metadata").find("ownerReferences")) {
-    if (gone.contains(
+    if (governed.contains(
             {std::string(owner.find("kind").text()), object.name_space, std::string(owner.find("name").text())})) {
       return true;
     }
@@ -221,21 +222,28 @@ class DiffLoader {
     }
   }
 
-  /// `own` over what is left of `base` when what only `other` has is gone from it.
+  /// `own` over what is left of `base`: what only `other` has is gone from it, and so is what the objects of either
+  /// side own there, because the pods of a workload that a side names are those of its template.
   static cluster::ObjectStore combined(const cluster::ObjectStore& base, const cluster::ObjectStore& own,
                                        const cluster::ObjectStore& other) {
-    using Identity = std::tuple<std::string, std::string, std::string>;
-    std::set<Identity> gone;  // objects taken out, and what they own
+    std::set<std::tuple<std::string, std::string, std::string>> governed;
     std::set<const cluster::Object*> dropped;
-    for (bool is_growing = true; is_growing;) {
+    for (const cluster::Object& object : base.objects()) {
+      if (own.has(object) || other.has(object)) {
+        governed.insert({object.kind, object.name_space, object.name});
+      }
+      if (other.has(object) && !own.has(object)) {
+        dropped.insert(&object);
+      }
+    }
+    for (bool is_growing = !governed.empty(); is_growing;) {
       is_growing = false;
       for (const cluster::Object& object : base.objects()) {
-        if (dropped.contains(&object) || own.has(object) || !(other.has(object) || has_owner(object, gone))) {
-          continue;
+        if (!own.has(object) && !dropped.contains(&object) && has_owner(object, governed)) {
+          dropped.insert(&object);
+          governed.insert({object.kind, object.name_space, object.name});
+          is_growing = true;
         }
-        dropped.insert(&object);
-        gone.insert({object.kind, object.name_space, object.name});
-        is_growing = true;
       }
     }
     cluster::ObjectStore store;

@@ -2,7 +2,8 @@
 //
 // A side is a policy set of a scenario, or a folder, a file, standard input, or REV:PATH of a git repository. With a
 // dump of the cluster as the base, a side's objects are laid over the dump; an object that the other side has and this
-// one has not is taken out of the dump (with what it owns), because a side says all that it governs. What neither side
+// one has not is taken out of the dump, because a side says all that it governs. What objects of either side own in the
+// dump (ReplicaSets, pods) goes: the pods of a workload that a side names are those of its template. What neither side
 // mentions stays under both.
 #pragma once
 

@@ -1,4 +1,5 @@
-// Object ids are asked for first, so that what a user typed never stands where git takes options.
+// Packed files (.gz, .zst) are unpacked as on disk. Object ids are asked for first, so that what a user typed never
+// stands where git takes options.
 #include "app/scenario/git.hpp"
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 
 #include "app/scenario/child.hpp"
 #include "sim/base/text.hpp"
+#include "sim/config/decompress.hpp"
 
 namespace podwire::scenario {
 namespace {
@@ -22,7 +24,8 @@ struct Entry {
 };
 
 bool has_manifest_name(std::string_view path) {
-  return path.ends_with(".yaml") || path.ends_with(".yml") || path.ends_with(".json");
+  const std::string extension = config::without_packing(path).extension().string();
+  return extension == ".yaml" || extension == ".yml" || extension == ".json";
 }
 
 bool is_hidden(std::string_view path) {
@@ -185,6 +188,7 @@ class GitReader {
     constexpr std::size_t kHead = 100;  // of an answer: id, type, size
     const ChildResult answer = git({"cat-file", "--batch"}, ids, total + entries.size() * kHead);
     std::string_view rest = answer.output;
+    std::uint64_t unpacked = 0;
     for (const Entry& entry : entries) {
       const std::size_t line_end = rest.find('\n');
       const std::string expected = fmt::format("{} blob {}", entry.id, entry.size);
@@ -193,10 +197,39 @@ class GitReader {
                                                  first_line(answer.errors)));
       }
       rest.remove_prefix(line_end + 1);
-      result.files.emplace_back(shown_name(entry.path), std::string(rest.substr(0, entry.size)));
+      std::string text(rest.substr(0, entry.size));
       rest.remove_prefix(entry.size + 1);
+      if (!unpack(shown_name(entry.path), access_.limits.max_bytes - unpacked, text)) {
+        return std::nullopt;
+      }
+      unpacked += text.size();
+      result.files.emplace_back(shown_name(entry.path), std::move(text));
     }
     return result;
+  }
+
+  bool unpack(const std::string& name, std::uint64_t most, std::string& text) {
+    const config::Packing packing = config::packing_of(name);
+    if (packing == config::Packing::none) {
+      if (text.size() > most) {
+        problem("too-large", fmt::format("\"{}\": the revision's files hold too many bytes", printable(name)));
+      }
+      return text.size() <= most;
+    }
+    std::string whole;
+    std::string reason;
+    switch (config::unpack(packing, text, most, 0, whole, reason)) {
+      case config::Unpacked::done:
+        text = std::move(whole);
+        return true;
+      case config::Unpacked::too_large:
+        problem("too-large", fmt::format("\"{}\" holds more than {} bytes when unpacked", printable(name), most));
+        return false;
+      case config::Unpacked::damaged:
+        break;
+    }
+    problem("unreadable", fmt::format("\"{}\" cannot be unpacked: {}", printable(name), reason));
+    return false;
   }
 
   const GitPath& path_;

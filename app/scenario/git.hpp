@@ -29,8 +29,9 @@ struct GitFiles {
   bool exists = true;  // false: the revision has no such path; not reported, because the other side may have it
 };
 
-/// The .yaml, .yml and .json files at or below the path, in byte order of their names, hidden ones skipped. Errors:
-/// no-git, not-a-repository, unknown-revision, unreadable, too-many-files, too-large, not-a-regular-file.
+/// The .yaml, .yml and .json files, packed ones (.gz, .zst) too, at or below the path, in byte order of their names,
+/// hidden ones skipped. Errors: no-git, not-a-repository, unknown-revision, unreadable, too-many-files, too-large,
+/// not-a-regular-file.
 std::optional<GitFiles> read_git_files(const GitPath& path, const config::FileAccess& access, Diagnostics& diagnostics);
 
 }  // namespace podwire::scenario

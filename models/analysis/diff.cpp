@@ -20,42 +20,6 @@ using policy::Peer;
 using policy::PolicyEngine;
 using policy::PortSet;
 
-std::string_view to_string(DiffCause cause) {
-  constexpr std::string_view kNames[] = {"policy", "unknown", "workload-added", "workload-removed"};
-  return kNames[static_cast<std::size_t>(cause)];
-}
-
-std::string_view to_string(ChangeKind kind) {
-  constexpr std::string_view kNames[] = {"added", "removed", "changed"};
-  return kNames[static_cast<std::size_t>(kind)];
-}
-
-PortSet ports_without(const PortSet& a, const PortSet& b) {
-  PortSet result;
-  auto other = b.ranges.begin();
-  for (PortSet::Range range : a.ranges) {
-    bool is_left = true;
-    while (is_left && other != b.ranges.end()) {
-      if (std::pair(other->protocol, other->last) < std::pair(range.protocol, range.first)) {
-        ++other;
-        continue;
-      }
-      if (std::pair(range.protocol, range.last) < std::pair(other->protocol, other->first)) {
-        break;
-      }
-      if (range.first < other->first) {
-        result.ranges.push_back({range.protocol, range.first, static_cast<std::uint16_t>(other->first - 1)});
-      }
-      is_left = range.last > other->last;
-      range.first = is_left ? static_cast<std::uint16_t>(other->last + 1) : range.last;
-    }
-    if (is_left) {
-      result.ranges.push_back(range);
-    }
-  }
-  return result;
-}
-
 namespace {
 
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
@@ -119,6 +83,9 @@ class Diff {
         rules_(before, after) {
     collect(before_, sweep_before_, &Place::before);
     collect(after_, sweep_after_, &Place::after);
+    for (const Place& place : places_) {
+      indexes_.push_back({place.before, place.after});
+    }
     summary_.ends_before = sweep_before_.size();
     summary_.ends_after = sweep_after_.size();
     has_both_families_ = {sweep_before_.has_family(IpFamily::v4) && sweep_after_.has_family(IpFamily::v4),
@@ -290,11 +257,17 @@ class Diff {
       sweep_after_.load_source(from.after);
     }
     for (std::size_t d = 0; d < places_.size() && goes_on_; ++d) {
+      const bool is_before = from.before != kNone && indexes_[d].before != kNone;
+      const bool is_after = from.after != kNone && indexes_[d].after != kNone;
+      const auto old_ports = is_before ? sweep_before_.ports_to(indexes_[d].before) : ReachSweep::Ports();
+      const auto new_ports = is_after ? sweep_after_.ports_to(indexes_[d].after) : ReachSweep::Ports();
+      const bool is_alike = old_ports.ports != nullptr && new_ports.ports != nullptr && !old_ports.varies &&
+                            !new_ports.varies && !old_ports.is_unknown && !new_ports.is_unknown &&
+                            *old_ports.ports == *new_ports.ports;
+      if (is_alike) {
+        continue;  // nearly all
+      }
       Place& to = places_[d];
-      const bool is_before = from.before != kNone && to.before != kNone;
-      const bool is_after = from.after != kNone && to.after != kNone;
-      const auto old_ports = is_before ? sweep_before_.ports_to(to.before) : ReachSweep::Ports();
-      const auto new_ports = is_after ? sweep_after_.ports_to(to.after) : ReachSweep::Ports();
       if (!from.is_on_both() || !to.is_on_both()) {
         one_sided(from, to, is_before ? old_ports : new_ports, is_before);
       } else if (old_ports.ports != nullptr && new_ports.ports != nullptr) {
@@ -305,9 +278,6 @@ class Diff {
 
   void pair(Place& from, Place& to, const ReachSweep::Ports& old_ports, const ReachSweep::Ports& new_ports) {
     const bool may_be_unknown = old_ports.is_unknown || new_ports.is_unknown;
-    if (!old_ports.varies && !new_ports.varies && !may_be_unknown && *old_ports.ports == *new_ports.ports) {
-      return;
-    }
     Delta delta = delta_of(old_ports, new_ports);
     if (delta.varies) {
       compare_pods(from, to, pods(from), pods(to), delta);
@@ -332,9 +302,8 @@ class Diff {
     if (ports.ports == nullptr || (ports.ports->empty() && !ports.is_unknown)) {
       return;
     }
-    for (Place* const place : {&from, &to}) {
-      place->connections += place->is_on_both() || (place == &to && &from == &to) ? 0 : 1;
-    }
+    from.connections += from.is_on_both() ? 0 : 1;
+    to.connections += to.is_on_both() || &from == &to ? 0 : 1;
     emit_one_sided({.name = from.name}, {.name = to.name}, ports, is_before);
   }
 
@@ -532,7 +501,12 @@ class Diff {
   ReachSweep sweep_after_;
   RuleChanges rules_;
   std::pair<bool, bool> has_both_families_;
+  struct Indexes {
+    std::size_t before;
+    std::size_t after;
+  };
   std::vector<Place> places_;
+  std::vector<Indexes> indexes_;  // of places_, apart from them: these are walked for every source
   std::vector<ReachSweep::Range> ranges_before_;
   std::vector<ReachSweep::Range> ranges_after_;
   bool goes_on_ = true;

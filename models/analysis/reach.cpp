@@ -351,8 +351,9 @@ void ReachSweep::load_source(std::size_t source) {
 }
 
 ReachSweep::Ports ReachSweep::ports_to(std::size_t destination) const {
-  return reach_->as_ports(reach_->found_[destination],
-                          reach_->loaded_->may_be_unknown || reach_->ends_[destination].may_be_unknown);
+  const bool is_unknown = !reach_->cluster_.unmodelled.empty() &&  // the ends are large, and are mostly not needed
+                          (reach_->loaded_->may_be_unknown || reach_->ends_[destination].may_be_unknown);
+  return reach_->as_ports(reach_->found_[destination], is_unknown);
 }
 
 void ReachSweep::outside(std::size_t index, policy::Direction direction, std::vector<Range>& ranges) {
