@@ -1,5 +1,6 @@
 // The verdict engine at the size of a large cluster: 10,000 pods of 1,000 workloads in 100 namespaces under 1,000
-// policies. Compiling, all of reach, and single verdicts, warm (the cell is remembered) and cold (it is not).
+// policies. Compiling, all of reach, diff with a changed policy in every namespace, and single verdicts, warm (the cell
+// is remembered) and cold (it is not).
 //
 // Each namespace holds ten workloads and ten policies of the usual kinds: a default deny of both directions, DNS, five
 // allows from one workload to another inside the namespace, one from a neighbouring namespace, one from a block of
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "models/analysis/diff.hpp"
 #include "models/analysis/reach.hpp"
 #include "models/policy/engine.hpp"
 
@@ -186,6 +188,29 @@ void reach_all(benchmark::State& state) {
   state.counters["rows"] = static_cast<double>(rows);
 }
 BENCHMARK(reach_all)->Args({0, 0})->Args({1, 0})->Args({1, 1})->Unit(benchmark::kMillisecond);
+
+/// Compiling both sides included, as in reach_all: the two are to be compared two to one.
+void diff_all(benchmark::State& state) {
+  const Case& c = the_case(state.range(0));
+  policy::PolicySet changed = c.policies;
+  for (std::size_t n = 0; n < kNamespaces; ++n) {
+    policy::PortRule& moved = changed.network_policies[n * 10 + 3].ingress[0].ports[0];
+    moved.first = Port(8081);
+    moved.last = Port(8081);
+  }
+  std::uint64_t rows = 0;
+  for (auto _ : state) {
+    policy::PolicyEngine before(c.cluster, c.policies, c.profile);
+    policy::PolicyEngine after(c.cluster, changed, c.profile);
+    std::uint64_t reasons = 0;
+    rows = analysis::diff(before, after, {}, [&](const analysis::DiffRow& row) {
+             reasons += row.reasons().size();
+           }).totals.rows();
+    benchmark::DoNotOptimize(reasons);
+  }
+  state.counters["rows"] = static_cast<double>(rows);
+}
+BENCHMARK(diff_all)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 struct Question {
   policy::Direction direction;

@@ -24,6 +24,7 @@ int run_command(const std::vector<std::string>& arguments);
 Exit verb_run(const CommandLine& line);
 Exit verb_reach(const CommandLine& line);
 Exit verb_explain(const CommandLine& line);
+Exit verb_diff(const CommandLine& line);
 Exit verb_models(const CommandLine& line);
 Exit verb_version(const CommandLine& line);
 

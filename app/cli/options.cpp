@@ -118,7 +118,7 @@ std::string problem_of(const VerbDoc& verb, const po::error& error) {
   return printable(error.what(), 200);
 }
 
-bool fill(const po::variables_map& values, CommandLine& line, std::string& problem) {
+bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& line, std::string& problem) {
   line.words = texts(values, "(words)");
   line.files = texts(values, "filename");
   line.wants_help = is_switched_on(values, "help");
@@ -131,7 +131,12 @@ bool fill(const po::variables_map& values, CommandLine& line, std::string& probl
     line.load.allowed_paths.emplace_back(path);
   }
   line.record_folder = last_text(values, "record").value_or("");
-  auto outputs = parse_outputs(texts(values, "output"), problem);
+  line.scenario = last_text(values, "scenario").value_or("");
+  line.cluster = texts(values, "cluster");
+  line.approved = last_text(values, "approved").value_or("");
+  line.today = last_text(values, "today").value_or("");
+  line.fail_on = last_text(values, "fail-on").value_or("any");
+  auto outputs = parse_outputs(texts(values, "output"), problem, verb.formats);
   if (!outputs) {
     return false;
   }
@@ -156,7 +161,7 @@ std::optional<CommandLine> parse_command_line(const VerbDoc& verb, const std::ve
     return std::nullopt;
   }
   CommandLine line;
-  return fill(values, line, problem) ? std::optional(std::move(line)) : std::nullopt;
+  return fill(values, verb, line, problem) ? std::optional(std::move(line)) : std::nullopt;
 }
 
 }  // namespace podwire::cli

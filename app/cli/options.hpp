@@ -34,6 +34,7 @@ struct VerbDoc {
   std::string_view text;       // a paragraph or two
   std::span<const std::string_view> options;
   std::span<const std::string_view> examples;
+  std::span<const Format> formats = kCommonFormats;
 };
 
 std::span<const VerbDoc> verbs();
@@ -47,6 +48,11 @@ struct CommandLine {
   std::vector<OutputRequest> outputs;
   scenario::LoadOptions load;
   std::string record_folder;
+  std::string scenario;              // --scenario
+  std::vector<std::string> cluster;  // --cluster
+  std::string approved;              // --approved: a file
+  std::string fail_on = "any";       // --fail-on: any, opened, closed
+  std::string today;                 // --today: "" for the clock's
   unsigned jobs = 1;
   bool is_quiet = false;
   bool wants_help = false;

@@ -33,26 +33,27 @@ constexpr std::size_t kBuffer = std::size_t{1} << 20;
 }  // namespace
 
 std::string_view to_string(Format format) {
-  constexpr std::string_view kNames[] = {"table", "json", "csv"};
+  constexpr std::string_view kNames[] = {"table", "json", "csv", "md", "dot"};
   return kNames[static_cast<std::size_t>(format)];
 }
 
-std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::string>& texts, std::string& problem) {
+std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::string>& texts, std::string& problem,
+                                                        std::span<const Format> formats) {
   std::vector<OutputRequest> requests;
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     const std::string name = text.substr(0, equals);
     OutputRequest request;
-    if (name == "table") {
-      request.format = Format::table;
-    } else if (name == "json") {
-      request.format = Format::json;
-    } else if (name == "csv") {
-      request.format = Format::csv;
-    } else {
-      problem = fmt::format("-o: no format is called \"{}\" (table, json, csv)", printable(name, 40));
+    const auto known = std::find_if(formats.begin(), formats.end(), [&](Format f) { return to_string(f) == name; });
+    if (known == formats.end()) {
+      std::string names;
+      for (const Format format : formats) {
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", to_string(format));
+      }
+      problem = fmt::format("-o: no format is called \"{}\" ({})", printable(name, 40), names);
       return std::nullopt;
     }
+    request.format = *known;
     if (equals != std::string::npos) {
       request.file = text.substr(equals + 1);
       if (request.file.empty()) {

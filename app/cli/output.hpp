@@ -2,14 +2,17 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace podwire::cli {
 
-enum class Format : std::uint8_t { table, json, csv };
+enum class Format : std::uint8_t { table, json, csv, md, dot };
 std::string_view to_string(Format format);
+/// What every verb writes.
+inline constexpr Format kCommonFormats[] = {Format::table, Format::json, Format::csv};
 
 /// One `-o FORMAT[=FILE]`.
 struct OutputRequest {
@@ -18,8 +21,9 @@ struct OutputRequest {
 };
 
 /// Parses `-o` texts; without any, a table on standard output. Nothing and `problem` when one is malformed, when two
-/// want standard output, or when two name one file.
-std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::string>& texts, std::string& problem);
+/// want standard output, when two name one file, or when the format is none of `formats`.
+std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::string>& texts, std::string& problem,
+                                                        std::span<const Format> formats = kCommonFormats);
 
 /// Whether `file` can probably be written; asked before long work. "" or what is wrong.
 std::string problem_with_file(const std::string& file);

@@ -60,7 +60,7 @@ Exit verb_explain(const CommandLine& line) {
                      return report::explain_json(views, scenario->name());
                    case Format::csv:
                      return report::explain_csv(views);
-                   case Format::table:
+                   default:  // table
                      break;
                  }
                  return report::explain_table(views, style);

@@ -33,7 +33,7 @@ Exit verb_models(const CommandLine& line) {
         return report::models_json(groups);
       case Format::csv:
         return report::models_csv(groups);
-      case Format::table:
+      default:  // table
         break;
     }
     return report::models_table(groups, style);

@@ -17,7 +17,7 @@ std::unique_ptr<report::ReachPrinter> printer_for(const CommandLine& line, const
       return report::reach_json(std::move(sink), scenario.name());
     case Format::csv:
       return report::reach_csv(std::move(sink), names_sets);
-    case Format::table:
+    default:  // table
       break;
   }
   return report::reach_table(std::move(sink), style_for(line, request), names_sets);

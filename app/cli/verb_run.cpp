@@ -139,7 +139,7 @@ Exit verb_run(const CommandLine& line) {
         return report::run_json(reports);
       case Format::csv:
         return report::run_csv(reports);
-      case Format::table:
+      default:  // table
         break;
     }
     return report::run_table(reports, style);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr OptionDoc kOptions[] = {
     {"filename", 'f', "FILE", "a further input; - is standard input"},
-    {"output", 'o', "FORMAT[=FILE]", "table, json or csv, to standard output or a file; may be repeated"},
+    {"output", 'o', "FORMAT[=FILE]", "to standard output or a file; may be repeated"},
     {"policy-set", 'p', "NAME", "only these policy sets of the scenario"},
     {"cni", 0, "PROFILE", "the network plugin, instead of what the input says; `podwire models` lists them"},
     {"set", 0, "PATH=VALUE",
@@ -22,6 +22,12 @@ constexpr OptionDoc kOptions[] = {
     {"record", 0, "FOLDER", "write one HDF5 file for each run into this folder"},
     {"ignore-kind", 0, "KIND", "accept that objects of this kind are not modelled; the output repeats it"},
     {"allow-path", 0, "PATH", "files may also lie below this folder, not only below the scenario's"},
+    {"scenario", 's', "SCENARIO", "OLD and NEW are policy sets of this scenario (its folder or file)"},
+    {"cluster", 0, "DUMP",
+     "the rest of the cluster under both sides: a dump, a folder, or - for standard input; may be repeated"},
+    {"fail-on", 0, "WHAT", "exit 1 when a connection that is not approved opened, closed, or any difference (default)"},
+    {"approved", 0, "FILE", "intended changes, each with owner, reason and the day on which it expires"},
+    {"today", 0, "DATE", "the day that expiry is judged by, as 2026-12-31 (default: today, UTC)"},
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
     {"quiet", 'q', "", "no progress, no warnings"},
     {"help", 'h', "", "this text"},
@@ -46,11 +52,34 @@ constexpr std::string_view kExplainExamples[] = {
     "podwire explain shop/web-0 10.0.0.7:5432/TCP dump.json",
     "podwire explain external frontend/deploy/web:8080 scenarios/three-tier",
 };
+constexpr std::string_view kDiffOptions[] = {"scenario", "cluster", "fail-on",     "approved",   "today",
+                                             "output",   "cni",     "ignore-kind", "allow-path", "set",
+                                             "color",    "quiet",   "help"};
+constexpr std::string_view kDiffExamples[] = {
+    "podwire diff -s scenarios/three-tier open complete",
+    "podwire diff --cluster dump.json main:policies HEAD:policies -o md=comment.md",
+    "kustomize build overlays/prod | podwire diff --cluster dump.json main:rendered/prod.yaml -",
+    "podwire diff before/ after/ --fail-on opened --approved approved.yaml",
+};
+constexpr Format kDiffFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot};
 constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
 constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-vxlan",
                                                 "podwire models -o csv=models.csv"};
 constexpr std::string_view kVersionOptions[] = {"output", "help"};
 constexpr std::string_view kVersionExamples[] = {"podwire version", "podwire version -o json"};
+
+/// "table, json or csv"
+std::string format_names(const VerbDoc& verb) {
+  std::string names;
+  for (std::size_t i = 0; i < verb.formats.size(); ++i) {
+    names += fmt::format("{}{}",
+                         i == 0                         ? ""
+                         : i + 1 == verb.formats.size() ? " or "
+                                                        : ", ",
+                         to_string(verb.formats[i]));
+  }
+  return names;
+}
 
 constexpr VerbDoc kVerbs[] = {
     {"run", "PATH…", "play a scenario: what connects, what breaks, why, and how slowly",
@@ -69,6 +98,14 @@ constexpr VerbDoc kVerbs[] = {
      "Service's "
      "own for Services, the pod's otherwise. Exit status: 0, 2 bad input, 4 when the verdict is unknown.",
      kReachOptions, kExplainExamples},
+    {"diff", "OLD NEW", "say which connections a change opens and closes, and which rules do it",
+     "Compares what two sides allow, pair by pair. A side is a folder or file of manifests, - for standard input, or "
+     "REV:PATH of the git repository that one stands in; with -s it is a policy set of a scenario. A word with a colon "
+     "is REV:PATH unless it begins with / or ./ or ../. A side says all that it governs: an object that only the other "
+     "side has is gone here. With --cluster, objects of the dump that neither side names stay under both. "
+     "Exit status: 0 the same, or all differences are approved, 1 different, 2 bad input, 4 when an object that is not "
+     "modelled leaves differences unknown.",
+     kDiffOptions, kDiffExamples, kDiffFormats},
     {"models", "[PROFILE…]", "list every parameter with its unit, default, certainty and source",
      "Lists the parameters of the network plugins' profiles and of the other models.", kModelsOptions, kModelsExamples},
     {"version", "", "print the version", "Prints the version and what it was built with.", kVersionOptions,
@@ -117,7 +154,7 @@ std::string verb_help(const VerbDoc& verb) {
     const OptionDoc& option = option_doc(name);
     const std::string letter = option.letter == 0 ? std::string("    ") : fmt::format("-{}, ", option.letter);
     options.row({fmt::format("{}--{}{}{}", letter, option.name, option.argument.empty() ? "" : " ", option.argument),
-                 std::string(option.text)});
+                 (name == "output" ? format_names(verb) + ", " : "") + std::string(option.text)});
   }
   std::string examples;
   for (const std::string_view example : verb.examples) {

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "sim/base/text.hpp"
+
 namespace podwire::report {
 namespace {
 
@@ -28,6 +30,29 @@ std::string csv_field(std::string_view text) {
     if (c == '"') {
       quoted += '"';
     }
+  }
+  return quoted + "\"";
+}
+
+std::string md_code(std::string_view text, std::size_t limit) {
+  if (text.empty()) {
+    return "–";
+  }
+  std::string span = "`";
+  for (const char c : printable(text, limit)) {
+    // Within a table a bar ends the cell even in a code span, and escaping it fails behind a backslash.
+    span += c == '`' ? "'" : c == '|' ? "¦" : std::string(1, c);
+  }
+  return span + "`";
+}
+
+std::string dot_quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : printable(text, 1000)) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+    }
+    quoted += c;
   }
   return quoted + "\"";
 }

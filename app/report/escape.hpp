@@ -11,6 +11,14 @@ namespace podwire::report {
 /// take for a formula (it begins with = + - @, a tab or a carriage return) gets an apostrophe in front; numbers do not.
 std::string csv_field(std::string_view text);
 
+/// A Markdown code span, fit for a table cell: nothing in it is markup, a mention or a link. Control characters are
+/// written out, back quotes become apostrophes, bars become broken bars, and past `limit` bytes it is cut with "…".
+/// Nothing gives "–".
+std::string md_code(std::string_view text, std::size_t limit);
+
+/// A quoted DOT string.
+std::string dot_quoted(std::string_view text);
+
 /// One CSV line with its line break.
 std::string csv_line(const std::vector<std::string>& fields);
 

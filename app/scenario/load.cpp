@@ -44,6 +44,22 @@ class Loader {
     return Result<Scenario>(std::move(scenario_), std::move(diagnostics_));
   }
 
+  Result<Scenario> load_objects(const cluster::ObjectStore& store, const std::vector<std::string>& shown) {
+    for (const std::string& text : options_.settings) {
+      settings_.add(sources_, text, diagnostics_);
+    }
+    open_manifests({});
+    scenario_.sources = shown;
+    for (const std::string& text : shown) {
+      scenario_.path += (scenario_.path.empty() ? "" : " + ") + text;
+    }
+    build_from(store);
+    if (diagnostics_.has_errors()) {
+      return Result<Scenario>(std::move(diagnostics_));
+    }
+    return Result<Scenario>(std::move(scenario_), std::move(diagnostics_));
+  }
+
  private:
   bool open_scenario(const std::vector<std::string>& paths);
   void open_manifests(const std::vector<std::string>& paths);
@@ -51,6 +67,7 @@ class Loader {
   void apply_command_line();
 
   void build();
+  void build_from(const cluster::ObjectStore& store);
   bool add_layers(cluster::ObjectStore& store, const std::vector<Text>& texts);
   cni::Profile choose_profile(const cluster::ObjectStore& store, cluster::Cluster& cluster, std::string& choice);
   const ClusterState* state_for(const PolicySetFile& file, const cluster::ObjectStore& store);
@@ -220,6 +237,10 @@ void Loader::build() {
   for (const Text& text : scenario_.file->cluster.from) {
     scenario_.sources.push_back(text.text);
   }
+  build_from(store);
+}
+
+void Loader::build_from(const cluster::ObjectStore& store) {
   for (const cluster::Object* object : store.all("podwire", "Scenario")) {
     diagnostics_.error("not-a-scenario", "a scenario cannot be combined with other inputs", object->span,
                        "give its file or folder alone");
@@ -435,6 +456,11 @@ void Loader::check_names() {
 
 Result<Scenario> load(SourceMap& sources, const std::vector<std::string>& paths, const LoadOptions& options) {
   return Loader(sources, options).load(paths);
+}
+
+Result<Scenario> load_objects(SourceMap& sources, const cluster::ObjectStore& store,
+                              const std::vector<std::string>& shown, const LoadOptions& options) {
+  return Loader(sources, options).load_objects(store, shown);
 }
 
 }  // namespace podwire::scenario

@@ -91,4 +91,9 @@ struct Scenario {
 /// not-supported-yet.
 Result<Scenario> load(SourceMap& sources, const std::vector<std::string>& paths, const LoadOptions& options);
 
+/// The same for objects that were read elsewhere, as plain manifests are; `shown` says where they come from. The result
+/// keeps nothing of the store.
+Result<Scenario> load_objects(SourceMap& sources, const cluster::ObjectStore& store,
+                              const std::vector<std::string>& shown, const LoadOptions& options);
+
 }  // namespace podwire::scenario

@@ -51,6 +51,8 @@ struct Found {
   bool varies = false;
 };
 
+}  // namespace
+
 class Reach {
  public:
   Reach(policy::PolicyEngine& engine, const ReachOptions& options, const std::function<void(const ReachRow&)>& visit)
@@ -60,15 +62,18 @@ class Reach {
         rows_(engine),
         options_(options),
         is_enforced_(engine.profile().policy.is_enforced),
-        visit_(visit) {}
-
-  ReachSummary run() {
+        visit_(visit) {
     collect_ends();
     if (options_.includes_external) {
       collect_external();
-      external_sources();
     }
     found_.resize(ends_.size());
+  }
+
+  ReachSummary run() {
+    if (options_.includes_external) {
+      external_sources();
+    }
     for (const End& source : ends_) {
       if (options_.includes_external) {
         external_destinations(source);
@@ -80,6 +85,8 @@ class Reach {
   }
 
  private:
+  friend class ReachSweep;
+
   bool is_unknown_alone(cluster::NamespaceId name_space) const {
     return std::any_of(cluster_.unmodelled.begin(), cluster_.unmodelled.end(),
                        [&](const cluster::UnmodelledObject& object) {
@@ -222,6 +229,14 @@ class Reach {
   }
 
   void destinations(const End& source) {
+    load_source(source);
+    for (std::size_t d = 0; d < ends_.size(); ++d) {
+      emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
+    }
+  }
+
+  void load_source(const End& source) {
+    loaded_ = &source;
     std::fill(found_.begin(), found_.end(), Found());
     for (const Variant& from : variants(source)) {
       rows_.load_source(from.entry.peer);
@@ -236,9 +251,12 @@ class Reach {
         }
       }
     }
-    for (std::size_t d = 0; d < ends_.size(); ++d) {
-      emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
-    }
+  }
+
+  ReachSweep::Ports as_ports(const Found& found, bool is_unknown) const {
+    return {.ports = found.is_first ? nullptr : &compiled_.port_sets[found.ports],
+            .is_unknown = is_unknown,
+            .varies = found.varies};
   }
 
   void add_pair(const Variant& from, const Variant& to, Found& found) {
@@ -290,9 +308,9 @@ class Reach {
   const cluster::Cluster& cluster_;
   Compiled& compiled_;
   PortRows rows_;
-  const ReachOptions& options_;
+  ReachOptions options_;
   bool is_enforced_;
-  const std::function<void(const ReachRow&)>& visit_;
+  std::function<void(const ReachRow&)> visit_;
 
   std::vector<End> ends_;
   std::vector<Variant> variants_;
@@ -300,15 +318,51 @@ class Reach {
   std::vector<ExternalAtom> external_;
   std::vector<Found> by_atom_;
   std::vector<Found> found_;  // by destination
+  const End* loaded_ = nullptr;
   std::string external_name_;
   ReachSummary summary_;
 };
 
-}  // namespace
-
 ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,
                    const std::function<void(const ReachRow&)>& visit) {
   return Reach(engine, options, visit).run();
+}
+
+ReachSweep::ReachSweep(policy::PolicyEngine& engine, const ReachOptions& options)
+    : reach_(std::make_unique<Reach>(engine, options, nullptr)) {}
+ReachSweep::~ReachSweep() = default;
+
+std::size_t ReachSweep::size() const {
+  return reach_->ends_.size();
+}
+
+ReachSweep::End ReachSweep::end(std::size_t index) const {
+  const analysis::End& found = reach_->ends_[index];
+  return {.name = found.name, .workload = found.workload, .pod = found.pod, .pods = found.pods};
+}
+
+bool ReachSweep::has_family(IpFamily family) const {
+  return std::any_of(reach_->external_.begin(), reach_->external_.end(),
+                     [&](const ExternalAtom& atom) { return atom.first.family() == family; });
+}
+
+void ReachSweep::load_source(std::size_t source) {
+  reach_->load_source(reach_->ends_[source]);
+}
+
+ReachSweep::Ports ReachSweep::ports_to(std::size_t destination) const {
+  const bool is_unknown = !reach_->cluster_.unmodelled.empty() &&  // the ends are large, and are mostly not needed
+                          (reach_->loaded_->may_be_unknown || reach_->ends_[destination].may_be_unknown);
+  return reach_->as_ports(reach_->found_[destination], is_unknown);
+}
+
+void ReachSweep::outside(std::size_t index, policy::Direction direction, std::vector<Range>& ranges) {
+  const analysis::End& found = reach_->ends_[index];
+  ranges.clear();
+  reach_->load_external(found, direction);
+  reach_->for_each_range(reach_->by_atom_, [&](IpAddress first, IpAddress last, const Found& what) {
+    ranges.push_back({{first, last}, reach_->as_ports(what, found.may_be_unknown)});
+  });
 }
 
 }  // namespace podwire::analysis

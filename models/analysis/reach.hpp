@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "models/policy/engine.hpp"
 #include "models/policy/port_set.hpp"
@@ -52,5 +54,48 @@ struct ReachSummary {
 /// profile ignores them. O(workloads² + rows × distinct pods a workload + matches of rules).
 ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,
                    const std::function<void(const ReachRow&)>& visit);
+
+class Reach;
+
+/// The same one source at a time, for what walks two clusters side by side (diff). Nothing is kept but the present row.
+class ReachSweep {
+ public:
+  /// A workload, or a pod at pod level; those that policies do not see (finished pods) are left out.
+  struct End {
+    std::string_view name;
+    cluster::WorkloadId workload;
+    cluster::PodId pod;      // only at pod level
+    std::uint32_t pods = 0;  // that are looked at
+  };
+  /// What one end may have of another; `ports` is null where there is no pair (the only replica and itself).
+  struct Ports {
+    const policy::PortSet* ports = nullptr;
+    bool is_unknown = false;
+    bool varies = false;
+  };
+  struct Range {
+    std::pair<IpAddress, IpAddress> addresses;
+    Ports ports;
+  };
+
+  /// The engine must outlive the sweep.
+  ReachSweep(policy::PolicyEngine& engine, const ReachOptions& options);
+  ~ReachSweep();
+
+  /// In the cluster's order of workloads: by namespace, kind and name.
+  std::size_t size() const;
+  End end(std::size_t index) const;
+  /// Whether addresses of that family are looked at: some pod has one.
+  bool has_family(IpFamily family) const;
+  /// Makes `source` the one that ports_to() is about.
+  void load_source(std::size_t source);
+  Ports ports_to(std::size_t destination) const;
+  /// What the end accepts from (ingress) or may have of (egress) the world outside: all addresses of the families, in
+  /// order, as the longest ranges that fare alike.
+  void outside(std::size_t end, policy::Direction direction, std::vector<Range>& ranges);
+
+ private:
+  std::unique_ptr<Reach> reach_;
+};
 
 }  // namespace podwire::analysis

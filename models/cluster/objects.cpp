@@ -219,27 +219,62 @@ std::string Object::full_name() const {
   return name_space.empty() ? fmt::format("{}/{}", word, name) : fmt::format("{}/{}/{}", name_space, word, name);
 }
 
-void ObjectStore::add_layer(SourceMap& sources, const Layer& layer, const config::FileAccess& access,
+void ObjectStore::add_files(SourceMap& sources, const Layer& layer, const config::FileAccess& access,
                             Diagnostics& diagnostics) {
-  const std::size_t first_document = documents_.size();
-  if (layer.path == "-") {
-    auto document =
-        config::parse_text(sources, layer.shown_as.empty() ? "-" : layer.shown_as, layer.text, access.limits);
+  const auto add_text = [&](const std::string& name, const std::string& text) {
+    auto document = config::parse_text(sources, name, text, access.limits);
     diagnostics.append(document.diagnostics());
     if (document) {
       documents_.push_back(std::move(document).value());
     }
-  } else {
-    for (const auto& path : config::list_files(layer.path, access, layer.span, diagnostics)) {
-      const auto below = path.lexically_relative(layer.path);
-      const bool is_file = below.empty() || below == ".";
-      const auto shown = is_file ? layer.shown_as : (std::filesystem::path(layer.shown_as) / below).string();
-      if (auto document = config::read_file(sources, path, shown, access, layer.span, diagnostics)) {
-        documents_.push_back(std::move(*document));
-      }
+  };
+  if (layer.path == "-") {
+    add_text(layer.shown_as.empty() ? "-" : layer.shown_as, layer.text);
+    return;
+  }
+  if (layer.path.empty()) {
+    for (const auto& [name, text] : layer.files) {
+      add_text(name, text);
+    }
+    return;
+  }
+  for (const auto& path : config::list_files(layer.path, access, layer.span, diagnostics)) {
+    const auto below = path.lexically_relative(layer.path);
+    const bool is_file = below.empty() || below == ".";
+    const auto shown = is_file ? layer.shown_as : (std::filesystem::path(layer.shown_as) / below).string();
+    if (auto document = config::read_file(sources, path, shown, access, layer.span, diagnostics)) {
+      documents_.push_back(std::move(*document));
     }
   }
+}
 
+bool ObjectStore::put(Object& object) {
+  if (object.name.empty()) {  // a file for some tool; counted, never looked up
+    objects_.push_back(std::move(object));
+    return true;
+  }
+  const auto [at, is_new] = index_.try_emplace(identity(object), objects_.size());
+  if (is_new) {
+    objects_.push_back(std::move(object));
+    return true;
+  }
+  Object& earlier = objects_[at->second];
+  if (earlier.layer >= object.layer) {
+    return false;
+  }
+  earlier = std::move(object);
+  earlier.replaces_earlier = true;
+  return true;
+}
+
+bool ObjectStore::has(const Object& object) const {
+  return index_.contains(identity(object));
+}
+
+void ObjectStore::add_layer(SourceMap& sources, const Layer& layer, const config::FileAccess& access,
+                            Diagnostics& diagnostics) {
+  const std::size_t first_document = documents_.size();
+  add_files(sources, layer, access, diagnostics);
   LayerReader reader(static_cast<std::uint32_t>(layer_count_++), diagnostics);
   for (std::size_t i = first_document; i < documents_.size(); ++i) {
     const Inherited implied = implied_by_name(sources.name(documents_[i].source()));
@@ -248,24 +283,26 @@ void ObjectStore::add_layer(SourceMap& sources, const Layer& layer, const config
     }
   }
   for (Object& object : reader.objects()) {
-    if (object.name.empty()) {  // a file for some tool; counted, never looked up
-      objects_.push_back(std::move(object));
-      continue;
+    if (!put(object)) {
+      diagnostics.add(
+          {.code = "duplicate-object",
+           .message = fmt::format("{} is defined twice in one layer; first at {}", printable(object.full_name()),
+                                  sources.place(objects_[index_.at(identity(object))].span)),
+           .span = object.span,
+           .object = printable(object.full_name()),
+           .help = "an object of a later layer replaces one of an earlier layer; within a layer names are "
+                   "unique"});
     }
-    const auto [at, is_new] = index_.try_emplace(identity(object), objects_.size());
-    if (is_new) {
-      objects_.push_back(std::move(object));
-    } else if (Object& earlier = objects_[at->second]; earlier.layer < object.layer) {
-      earlier = std::move(object);
-      earlier.replaces_earlier = true;
-    } else {
-      diagnostics.add({.code = "duplicate-object",
-                       .message = fmt::format("{} is defined twice in one layer; first at {}",
-                                              printable(object.full_name()), sources.place(earlier.span)),
-                       .span = object.span,
-                       .object = printable(object.full_name()),
-                       .help = "an object of a later layer replaces one of an earlier layer; within a layer names are "
-                               "unique"});
+  }
+}
+
+void ObjectStore::add_layer(const ObjectStore& other, const std::function<bool(const Object&)>& keeps) {
+  const auto layer = static_cast<std::uint32_t>(layer_count_++);
+  for (const Object& object : other.objects_) {
+    if (keeps(object)) {
+      Object added = object;
+      added.layer = layer;
+      put(added);
     }
   }
 }

@@ -4,8 +4,10 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/base/diagnostic.hpp"
@@ -36,6 +38,7 @@ struct Layer {
   std::string shown_as;        // the path as the user wrote it
   std::string text;            // for "-"
   Span span;                   // of the entry that named it
+  std::vector<std::pair<std::string, std::string>> files = {};  // read elsewhere: name and text; `path` is then empty
 };
 
 /// All objects of a scenario's layers in order of first definition.
@@ -51,13 +54,22 @@ class ObjectStore {
   /// earlier layer is replaced, within one layer it is an error that names both places.
   void add_layer(SourceMap& sources, const Layer& layer, const config::FileAccess& access, Diagnostics& diagnostics);
 
+  /// Adds as a layer the objects of `other` that `keeps` accepts; `other` must outlive this store.
+  void add_layer(const ObjectStore& other, const std::function<bool(const Object&)>& keeps);
+
   const std::vector<Object>& objects() const { return objects_; }
+  /// Whether a layer defined the same kind, namespace and name.
+  bool has(const Object& object) const;
   /// Objects of one kind in order, e.g. all("networking.k8s.io", "NetworkPolicy").
   std::vector<const Object*> all(std::string_view group, std::string_view kind) const;
   std::size_t layer_count() const { return layer_count_; }
   std::size_t document_count() const { return documents_.size(); }
 
  private:
+  void add_files(SourceMap& sources, const Layer& layer, const config::FileAccess& access, Diagnostics& diagnostics);
+  /// Takes the object, unless this layer has one of the same identity already: then false, and it is left as it is.
+  bool put(Object& object);
+
   std::vector<Object> objects_;
   std::vector<config::Document> documents_;
   boost::unordered_flat_map<std::string, std::size_t> index_;  // group/kind/namespace/name → position

@@ -72,7 +72,7 @@ ONLY_IN_TESTS = {"GoogleTest": ("tests/", "bench/"), "google-benchmark": ("bench
 # <vector>, <cstdint>: the C++ library. <sys/socket.h>: POSIX, in these folders or by these names.
 STANDARD = re.compile(
     r"[a-z_0-9]+|(sys|arpa|netinet|net|linux)/[a-z_0-9]+\.h"
-    r"|(unistd|netdb|fcntl|signal|poll|time|errno|glob|dirent|sched|pthread|termios|x86intrin|immintrin|cxxabi|execinfo)\.h"
+    r"|(unistd|netdb|fcntl|signal|spawn|poll|time|errno|glob|dirent|sched|pthread|termios|x86intrin|immintrin|cxxabi|execinfo)\.h"
 )
 
 # What a library must not do, and how it looks when it does.

@@ -1,0 +1,42 @@
+// The two sides of a comparison, from what the command line names to two resolved clusters with their policies.
+//
+// A side is a policy set of a scenario, or a folder, a file, standard input, or REV:PATH of a git repository. With a
+// dump of the cluster as the base, a side's objects are laid over the dump; an object that the other side has and this
+// one has not is taken out of the dump, because a side says all that it governs. What objects of either side own in the
+// dump (ReplicaSets, pods) goes: the pods of a workload that a side names are those of its template. What neither side
+// mentions stays under both.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/scenario/load.hpp"
+#include "models/analysis/diff.hpp"
+
+namespace podwire::scenario {
+
+struct DiffSources {
+  std::string before;
+  std::string after;
+  std::vector<std::string> cluster;  // --cluster: files or folders, layers
+  std::string scenario;              // --scenario: then before and after are names of its policy sets
+};
+
+struct DiffInput {
+  std::unique_ptr<Scenario> first;   // the old side's; both sides' where they are policy sets of one scenario
+  std::unique_ptr<Scenario> second;  // null then
+  const PolicySetPlan* before = nullptr;
+  const PolicySetPlan* after = nullptr;
+  bool unmodelled_differ = false;  // the unmodelled objects of the two sides do not say the same
+  /// Policies of every kind whose specs are not written the same, layout aside: also those that mean the same, and
+  /// kinds that are not modelled. Sorted by name; empty for policy sets of a scenario.
+  std::vector<analysis::PolicyChange> rewritten;
+  const Scenario& scenario_after() const { return second == nullptr ? *first : *second; }
+};
+
+/// Errors: those of load() and read_git_files(); unknown-path (of a revision), no-such-file, two-inputs (standard input
+/// twice), no-workloads.
+Result<DiffInput> load_diff(SourceMap& sources, const DiffSources& given, const LoadOptions& options);
+
+}  // namespace podwire::scenario
