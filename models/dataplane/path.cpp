@@ -8,6 +8,7 @@ namespace podwire::dataplane {
 namespace {
 
 constexpr std::uint8_t kNoFlags = 0;
+constexpr std::size_t kCacheBytes = std::size_t{512} << 10;  // what one core's second-level cache holds, about
 
 }  // namespace
 
@@ -147,6 +148,7 @@ void Network::arrive(std::uint32_t id) {
     arrive_at_no_flow(id);
     return;
   }
+  Visit visit{Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)};
   const PacketKind kind = packet.kind();
   if (kind == PacketKind::tcp || kind == PacketKind::udp) {
     const bool from_initiator = (flow.flags & kFlowInitiator) == 0;
@@ -160,9 +162,12 @@ void Network::arrive(std::uint32_t id) {
         arrive_denied(id, judgement);
         return;
       }
+      if (!is_cut) {  // its entry had run out: whether it was taken out already makes no difference
+        visit = visit + judgement.extra;
+      }
     }
   }
-  finish_arrival(id, flow, {Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)});
+  finish_arrival(id, flow, visit);
 }
 
 /// Books the destination's visit; the delivery follows it.
@@ -270,15 +275,28 @@ void Network::unbind(FlowHandle source) {
   }
 }
 
-void Network::prefetch_hop(std::uint32_t id) const {
-  __builtin_prefetch(&ports_[packets_[id].port], 1);
+void Network::look_at_packet(std::uint32_t id) const {
+  prefetch_to_write(&packets_[id]);
 }
 
-void Network::prefetch_end(std::uint32_t id) const {
-  const FlowHandle target = packets_[id].target;
-  if (target.is_valid()) {
-    __builtin_prefetch(&flows_[target.index()], 1);
-  }
+/// A hop needs its port; the end of a way its flow's first line, and a delivery what the transport keeps beside it.
+/// Which of them is computed, not branched on: the kinds come in no order that a branch could be predicted from.
+void Network::look_behind_packet(des::Kind kind, std::uint32_t id) const {
+  const Packet& packet = packets_[id];
+  const std::uint32_t target = packet.target.index();
+  const Flow* const flow = &flows_[target < flows_.size() ? target : 0];
+  const void* const port = &ports_[packet.port];
+  const void* const first = kind == hop_kind_ ? port : flow;
+  prefetch_to_write(first);
+  const void* const last = kind == deliver_kind_ ? flow + 1 : first;
+  prefetch_to_write(last);
+}
+
+/// While all that packets touch stays in the second-level cache, looking ahead only costs.
+bool Network::is_beyond_cache() const {
+  const std::size_t touched = packets_.size() * sizeof(Packet) + flows_.size() * (sizeof(Flow) + kCompanionBytes) +
+                              ports_.size() * sizeof(OutputPort);
+  return flows_.size() > 0 && touched > kCacheBytes;
 }
 
 }  // namespace podwire::dataplane
