@@ -21,6 +21,7 @@
 #include "models/cni/profile.hpp"
 #include "models/dataplane/conntrack_state.hpp"
 #include "models/dataplane/packet.hpp"
+#include "sim/base/huge_pages.hpp"
 #include "sim/base/time.hpp"
 
 namespace podwire::dataplane {
@@ -109,7 +110,7 @@ class ConntrackTables {
 
  private:
   struct Queue {
-    std::vector<Entry> fifo;  // [head, end), in order of `due`
+    HugePageVector<Entry> fifo;  // [head, end), in order of `due`
     std::size_t head = 0;
     std::vector<Entry> heap;  // entries out of order, earliest first
     std::size_t tidy_size = kLeastTidy;

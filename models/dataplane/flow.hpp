@@ -68,10 +68,10 @@ struct alignas(64) Flow {
   std::uint16_t mtu = 0;  // largest IP packet on the way
   Time last_seen;         // of its conntrack entry
   std::uint64_t identity = 0;
+  Time due;  // of the entry's place in conntrack's queue
+  // ---- the rest
   std::uint32_t account = 0;
   std::uint32_t verdict_version = 0;
-  // ---- the rest
-  Time due;                 // of the entry's place in conntrack's queue
   policy::Verdict verdict;  // egress for an initiator, ingress for a responder
   IpAddress remote_ip;      // after translation
   End local;

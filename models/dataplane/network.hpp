@@ -220,6 +220,11 @@ class Network {
   void look_at_packet(std::uint32_t packet) const;
   void look_behind_packet(des::Kind kind, std::uint32_t packet) const;
   bool is_beyond_cache() const;
+  static std::uint32_t core_of(const Machine& machine, std::uint16_t hash) {
+    // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
+    const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;
+    return machine.first_core + (mixed * machine.cores >> 16);
+  }
   Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core);
   // Cold: kept out of the hot functions' frames.
   [[gnu::cold, gnu::noinline]] void lose(std::uint32_t packet, DropReason reason, Place place,
@@ -289,10 +294,10 @@ class Network {
   std::uint32_t overhead_[2] = {0, 0};  // on the wire beside the IP packet, by is_encapsulated
   Pool<Packet, 14> packets_;
   FlowPool flows_;
-  std::vector<OutputPort> ports_;
-  std::vector<topology::HostRoute> routes_;
-  std::vector<Machine> machines_;
-  std::vector<des::FifoServer> cores_;
+  HugePageVector<OutputPort> ports_;
+  HugePageVector<topology::HostRoute> routes_;
+  HugePageVector<Machine> machines_;
+  HugePageVector<des::FifoServer> cores_;
   ConntrackTimeouts timeouts_;
   ConntrackTables conntrack_;
   bool cuts_established_ = false;

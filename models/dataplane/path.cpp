@@ -15,10 +15,7 @@ constexpr std::size_t kCacheBytes = std::size_t{512} << 10;  // what one core's 
 /// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
 /// hands, and which core it was.
 Time Network::book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core) {
-  const Machine& at = machines_[machine];
-  // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
-  const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;
-  core = at.first_core + (mixed * at.cores >> 16);
+  core = core_of(machines_[machine], hash);
   return cores_[core].book(simulator_.now(), visit.cost).finish + visit.latency;
 }
 
@@ -279,17 +276,23 @@ void Network::look_at_packet(std::uint32_t id) const {
   prefetch_to_write(&packets_[id]);
 }
 
-/// A hop needs its port; the end of a way its flow's first line, and a delivery what the transport keeps beside it.
-/// Which of them is computed, not branched on: the kinds come in no order that a branch could be predicted from.
+/// A hop needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the
+/// transport keeps beside the flow. Which of them is computed, not branched on: the kinds come in no order that a branch
+/// could be predicted from.
 void Network::look_behind_packet(des::Kind kind, std::uint32_t id) const {
   const Packet& packet = packets_[id];
+  const bool is_hop = kind == hop_kind_;
   const std::uint32_t target = packet.target.index();
-  const Flow* const flow = &flows_[target < flows_.size() ? target : 0];
-  const void* const port = &ports_[packet.port];
-  const void* const first = kind == hop_kind_ ? port : flow;
+  const auto* const flow = reinterpret_cast<const std::byte*>(&flows_[target < flows_.size() ? target : 0]);
+  const auto* const port = reinterpret_cast<const std::byte*>(&ports_[packet.port]);
+  const auto* const core =
+      reinterpret_cast<const std::byte*>(cores_.data() + core_of(machines_[packet.host], packet.hash));
+  const std::byte* const first = is_hop ? port : flow;
+  const std::byte* const owner = kind == deliver_kind_ ? flow + sizeof(Flow) : first;
   prefetch_to_write(first);
-  const void* const last = kind == deliver_kind_ ? flow + 1 : first;
-  prefetch_to_write(last);
+  prefetch_to_write(is_hop ? port : core);
+  prefetch_to_write(owner);
+  prefetch_to_write(kind == deliver_kind_ ? owner + 64 : first);
 }
 
 /// While all that packets touch stays in the second-level cache, looking ahead only costs.

@@ -59,7 +59,7 @@ class Pool {
 
   HugePages memory_;
   std::vector<T*> chunks_;
-  std::vector<std::uint32_t> free_;
+  HugePageVector<std::uint32_t> free_;
   std::uint32_t size_ = 0;
   std::uint32_t limit_ = 0;
 };
