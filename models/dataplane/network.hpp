@@ -174,6 +174,8 @@ class Network {
   const OutputPort& port(topology::PortId id) const { return ports_[id.index()]; }
   std::string place_name(Place place) const;
   std::size_t memory_bytes() const;
+  /// Of which for flows' halves and what the transport keeps beside them.
+  std::size_t flow_bytes() const { return flows_.memory_bytes(); }
   std::uint32_t live_flows() const { return flows_.live(); }
   const service::ServiceTable& services() const { return services_; }
   const cni::Profile& profile() const { return profile_; }

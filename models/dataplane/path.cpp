@@ -10,6 +10,11 @@ namespace {
 constexpr std::uint8_t kNoFlags = 0;
 constexpr std::size_t kCacheBytes = std::size_t{512} << 10;  // what one core's second-level cache holds, about
 
+/// All bits, or none: selects without a branch.
+constexpr std::uint32_t mask_if(bool is_taken) {
+  return 0u - static_cast<std::uint32_t>(is_taken);
+}
+
 }  // namespace
 
 /// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
@@ -120,17 +125,15 @@ void Network::enter_port(std::uint32_t id) {
     lose_at_port(id, DropReason::link_loss);
     return;
   }
+  // Where on its way a packet is cannot be predicted: its next port and kind of event are computed without a branch. On
+  // the last line the port is of no meaning. A hash's share of no ports is 0.
   const Time arrival = booking.finish + Duration::from_ps(port.propagation_ps);
-  if (port.leads_to_host != 0) {
-    simulator_.at(arrival, sources_.plus(from), arrive_kind_, id);
-    return;
-  }
   const topology::HostRoute route = routes_[packet.host];
-  const topology::SwitchRoute& next = port.route;
-  packet.port = route.leaf == next.leaf ? route.down_port
-                : next.count == 0       ? next.first + route.leaf
-                                        : next.first + (std::uint32_t{packet.hash} * next.count >> 16);
-  simulator_.at(arrival, sources_.plus(from), hop_kind_, id);
+  const topology::SwitchRoute next = port.route;
+  const std::uint32_t by_hash = std::uint32_t{packet.hash} * next.count >> 16;
+  const std::uint32_t away = next.first + by_hash + (route.leaf & mask_if(next.count == 0));
+  packet.port = away ^ ((away ^ route.down_port) & mask_if(route.leaf == next.leaf));
+  simulator_.at(arrival, sources_.plus(from), port.leads_to_host != 0 ? arrive_kind_ : hop_kind_, id);
 }
 
 /// A packet comes off the last line: its flow's half is found by handle, or made; the visit is booked.
@@ -277,8 +280,8 @@ void Network::look_at_packet(std::uint32_t id) const {
 }
 
 /// A hop needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the
-/// transport keeps beside the flow. Which of them is computed, not branched on: the kinds come in no order that a branch
-/// could be predicted from.
+/// transport keeps beside the flow. Which of them is computed, not branched on: the kinds come in no order that a
+/// branch could be predicted from.
 void Network::look_behind_packet(des::Kind kind, std::uint32_t id) const {
   const Packet& packet = packets_[id];
   const bool is_hop = kind == hop_kind_;

@@ -11,8 +11,8 @@ namespace {
 // Sweeping a small far tier gains nothing.
 constexpr std::uint64_t kLeastSweep = 512;
 // Far enough for a line to come from memory while the handlers between run, near enough to be there still.
-constexpr std::size_t kFirstAhead = 16;
-constexpr std::size_t kSecondAhead = 8;
+constexpr std::size_t kFirstAhead = 12;
+constexpr std::size_t kSecondAhead = 6;
 }  // namespace
 
 Simulator::Simulator(SimulatorOptions options)

@@ -58,15 +58,13 @@ class Simulator {
   /// says no, nobody looks. At most one model of a simulator looks ahead.
   template <auto First, auto Second, auto Worth, class Model>
   void look_ahead(const Model& model, std::initializer_list<Kind> kinds) {
-    add_look_ahead({[](const void* target, std::uint32_t argument) {
-                      (static_cast<const Model*>(target)->*First)(argument);
-                    },
-                    [](const void* target, Kind kind, std::uint32_t argument) {
-                      (static_cast<const Model*>(target)->*Second)(kind, argument);
-                    },
-                    [](const void* target) { return (static_cast<const Model*>(target)->*Worth)(); },
-                    &model},
-                   kinds);
+    add_look_ahead(
+        {[](const void* target, std::uint32_t argument) { (static_cast<const Model*>(target)->*First)(argument); },
+         [](const void* target, Kind kind, std::uint32_t argument) {
+           (static_cast<const Model*>(target)->*Second)(kind, argument);
+         },
+         [](const void* target) { return (static_cast<const Model*>(target)->*Worth)(); }, &model},
+        kinds);
   }
   /// A block of `count` unique sources; the first is returned, the others are first.plus(1), ... Earlier blocks win
   /// ties.
