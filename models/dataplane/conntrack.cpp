@@ -7,7 +7,7 @@ namespace {
 
 using State = ConntrackState;
 
-constexpr bool is_later(const ConntrackTable::Entry& a, const ConntrackTable::Entry& b) {
+constexpr bool is_later(const ConntrackTables::Entry& a, const ConntrackTables::Entry& b) {
   return a.due > b.due;
 }
 
@@ -84,19 +84,19 @@ State next_tcp_state(State state, std::uint8_t flags, bool from_initiator) {
   }
 }
 
-Time ConntrackTable::Queue::first_due() const {
+Time ConntrackTables::Queue::first_due() const {
   const Time from_fifo = head < fifo.size() ? fifo[head].due : Time::never();
   return heap.empty() ? from_fifo : std::min(from_fifo, heap.front().due);
 }
 
-ConntrackTable::Entry ConntrackTable::Queue::pop_heap() {
+ConntrackTables::Entry ConntrackTables::Queue::pop_heap() {
   std::pop_heap(heap.begin(), heap.end(), is_later);
   const Entry entry = heap.back();
   heap.pop_back();
   return entry;
 }
 
-void ConntrackTable::Queue::push(Entry entry) {
+void ConntrackTables::Queue::push(Entry entry) {
   if (head == fifo.size() || entry.due >= fifo.back().due) {
     fifo.push_back(entry);
   } else {
@@ -105,17 +105,17 @@ void ConntrackTable::Queue::push(Entry entry) {
   }
 }
 
-void ConntrackTable::Queue::restore_heap() {
+void ConntrackTables::Queue::restore_heap() {
   std::make_heap(heap.begin(), heap.end(), is_later);
 }
 
-void ConntrackTable::Queue::forget_played() {
+void ConntrackTables::Queue::forget_played() {
   fifo.erase(fifo.begin(), fifo.begin() + static_cast<std::ptrdiff_t>(head));
   head = 0;
 }
 
-std::size_t ConntrackTable::memory_bytes() const {
-  std::size_t bytes = sizeof(*this);
+std::size_t ConntrackTables::memory_bytes() const {
+  std::size_t bytes = sizeof(*this) + tables_.capacity() * sizeof(Table);
   for (const Queue& q : queues_) {
     bytes += (q.fifo.capacity() + q.heap.capacity()) * sizeof(Entry);
   }

@@ -1,11 +1,13 @@
-// One node's connection tracking table: how many entries it holds at each moment, exactly, without hashing a tuple.
+// The nodes' connection tracking tables: how many entries each holds at each moment, exactly, without hashing a tuple.
 //
 // The state of an entry lives in the flow's half (or nowhere, once the flow is gone and only the timeout remains). Here
-// are the queues by which entries expire. A flow is queued once, at the earliest its entry could run out; when that
-// time comes and it was refreshed or changed its state meanwhile, it is queued again at its true time. So packets and
-// changes of state cost nothing here, unless the new state runs out before what is queued. Each queue is a FIFO, as its
-// timeouts are alike, with a small heap for what comes back out of order. Nothing expires by an event: whoever asks for
-// the count, and each new entry, first takes out what is due.
+// are the counts, and the queues by which entries expire. A flow is queued once, at the earliest its entry could run
+// out; when that time comes and it was refreshed or changed its state meanwhile, it is queued again at its true time.
+// So packets and changes of state cost nothing here, unless the new state runs out before what is queued. Each queue is
+// a FIFO, as its timeouts are alike, with a small heap for what comes back out of order. All nodes share the queues: a
+// new entry is then written where the last one was, not into one of thousands of places that have left the cache.
+// Nothing expires by an event: whoever asks for a count, or finds a table full, first takes out what is due; new
+// entries do so now and then, for the memory's sake.
 // Source: Linux net/netfilter/nf_conntrack_core.c and nf_conntrack_proto_tcp.c (states and their meaning); a full table
 // drops the packet of a new entry. Left out: early drop of unassured entries, window checks, a tuple that is reused
 // while its old entry lingers (counted twice until that runs out).
@@ -19,6 +21,7 @@
 #include "models/cni/profile.hpp"
 #include "models/dataplane/conntrack_state.hpp"
 #include "models/dataplane/packet.hpp"
+#include "sim/base/huge_pages.hpp"
 #include "sim/base/time.hpp"
 
 namespace podwire::dataplane {
@@ -40,26 +43,27 @@ class ConntrackTimeouts {
 /// SYN went.
 ConntrackState next_tcp_state(ConntrackState state, std::uint8_t flags, bool from_initiator);
 
-/// The queues of one node.
-class ConntrackTable {
+/// All machines' tables.
+class ConntrackTables {
  public:
   struct Entry {
     Time due;
     FlowHandle flow;  // none: nobody's any more, it only waits to run out
+    std::uint32_t machine = 0;
   };
 
+  /// Tables for one more machine, which holds at most `limit` entries.
+  void add_machine(std::uint64_t limit) { tables_.push_back({.count = 0, .limit = limit}); }
+  bool has(std::size_t machine) const { return machine < tables_.size(); }
   /// Entries, those that ran out but were not taken out yet included: call expire first.
-  std::uint64_t count() const { return count_; }
-  std::uint64_t inserted() const { return inserted_; }
-  std::uint64_t refused() const { return refused_; }
-  void refuse() { ++refused_; }
-  /// Whether something may be due: expire does nothing before this.
-  Time next_due() const { return next_due_; }
+  std::uint64_t count(std::size_t machine) const { return tables_[machine].count; }
+  bool is_full(std::size_t machine) const { return tables_[machine].count >= tables_[machine].limit; }
+  /// Whether it is time to take out what ran out, lest it pile up; exact counts need expire itself.
+  bool wants_expiry(Time now) const { return now >= next_expiry_; }
 
   /// A new entry; `entry.due` is now + ConntrackTimeouts::shortest.
   void insert(Entry entry) {
-    ++count_;
-    ++inserted_;
+    ++tables_[entry.machine].count;
     queue(ConntrackState::none, entry);
   }
   /// The entry is to be looked at earlier than what is queued for it, which becomes stale.
@@ -68,9 +72,9 @@ class ConntrackTable {
     next_due_ = std::min(next_due_, entry.due);
   }
   /// An entry that ran out but was not taken out yet goes now; what was queued for it is stale.
-  void remove() { --count_; }
+  void remove(std::size_t machine) { --tables_[machine].count; }
   /// The flow is gone, its entry stays until `due`; what was queued for it is stale.
-  void orphan(ConntrackState state, Time due) { queue(state, {due, FlowHandle()}); }
+  void orphan(ConntrackState state, std::uint32_t machine, Time due) { queue(state, {due, FlowHandle(), machine}); }
 
   /// When an entry really runs out, and the state it is in. Never: what was queued is stale.
   struct TrueDue {
@@ -83,6 +87,7 @@ class ConntrackTable {
   /// callback has told its flow. Amortised O(1) an entry, O(log) for what is out of order.
   template <class Ask>
   void expire(Time now, Ask ask) {
+    next_expiry_ = now + kExpiryInterval;
     if (now < next_due_) {
       return;
     }
@@ -105,7 +110,7 @@ class ConntrackTable {
 
  private:
   struct Queue {
-    std::vector<Entry> fifo;  // [head, end), in order of `due`
+    HugePageVector<Entry> fifo;  // [head, end), in order of `due`
     std::size_t head = 0;
     std::vector<Entry> heap;  // entries out of order, earliest first
     std::size_t tidy_size = kLeastTidy;
@@ -135,6 +140,11 @@ class ConntrackTable {
     }
   };
   static constexpr std::size_t kLeastTidy = 64;
+  static constexpr Duration kExpiryInterval = Duration::from_ms(1);
+  struct Table {
+    std::uint64_t count = 0;
+    std::uint64_t limit = 0;
+  };
 
   template <class Ask>
   void settle(ConntrackState state, Entry entry, Time now, Ask& ask) {
@@ -143,17 +153,16 @@ class ConntrackTable {
       return;
     }
     if (truth.due > now) {
-      queues_[static_cast<std::size_t>(truth.state)].push({truth.due, entry.flow});
+      queues_[static_cast<std::size_t>(truth.state)].push({truth.due, entry.flow, entry.machine});
       return;
     }
-    --count_;
+    --tables_[entry.machine].count;
   }
 
   std::array<Queue, kConntrackStates> queues_;  // by state; of `none`: new entries
   Time next_due_ = Time::never();
-  std::uint64_t count_ = 0;
-  std::uint64_t inserted_ = 0;
-  std::uint64_t refused_ = 0;
+  Time next_expiry_;
+  std::vector<Table> tables_;
 };
 
 }  // namespace podwire::dataplane

@@ -12,25 +12,28 @@ constexpr Duration kUdpStreamAge = Duration::from_s(2);  // nf_conntrack_proto_u
 /// Enters a flow into its machine's table; false when there is no room.
 bool Network::confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
   const Time now = simulator_.now();
-  ConntrackTable& table = tables_[flow.host];
   if (flow.tracking != ConntrackState::none) {
     if (now - flow.last_seen < timeouts_[flow.tracking]) {
       return touch(handle, flow, flags, from_initiator);  // judged again, for a newer view
     }
-    table.remove();  // ran out, and was not taken out yet
+    conntrack_.remove(flow.host);  // ran out, and was not taken out yet
     flow.tracking = ConntrackState::none;
   }
-  expire(flow.host);
-  if (table.count() >= table_limits_[flow.host]) {
-    table.refuse();
-    return false;
+  if (conntrack_.wants_expiry(now)) {
+    expire();
+  }
+  if (conntrack_.is_full(flow.host)) [[unlikely]] {
+    expire();
+    if (conntrack_.is_full(flow.host)) {
+      return false;
+    }
   }
   flow.tracking = (flow.flags & kFlowUdp) != 0 ? ConntrackState::udp_unreplied
                                                : next_tcp_state(ConntrackState::none, flags, from_initiator);
   flow.flags = static_cast<std::uint16_t>(flow.flags & ~(kFlowReplied | kFlowAged));
   flow.last_seen = now;
   flow.due = now + timeouts_.shortest();
-  table.insert({flow.due, handle});
+  conntrack_.insert({flow.due, handle, flow.host});
   return true;
 }
 
@@ -55,14 +58,14 @@ void Network::touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bo
   flow.tracking = next;
   if (const Time due = simulator_.now() + timeouts_[next]; due < flow.due) {
     flow.due = due;
-    tables_[flow.host].queue(next, {due, handle});
+    conntrack_.queue(next, {due, handle, flow.host});
   }
 }
 
-/// Takes what ran out from a machine's table, and frees the halves that lived only by their entry.
-void Network::expire(std::uint16_t machine) {
+/// Takes what ran out from all machines' tables, and frees the halves that lived only by their entry.
+void Network::expire() {
   const Time now = simulator_.now();
-  tables_[machine].expire(now, [this, now](const ConntrackTable::Entry& entry, bool is_due) -> ConntrackTable::TrueDue {
+  conntrack_.expire(now, [this, now](const ConntrackTables::Entry& entry, bool is_due) -> ConntrackTables::TrueDue {
     Flow& flow = flows_[entry.flow.index()];
     if (flow.generation != entry.flow.generation() || flow.tracking == ConntrackState::none || flow.due != entry.due) {
       return {};
@@ -89,11 +92,11 @@ void Network::expire(std::uint16_t machine) {
 }
 
 std::uint64_t Network::conntrack_count(cluster::NodeId node) {
-  if (tables_.empty()) {
+  if (!conntrack_.has(node.index())) {
     return 0;
   }
-  expire(static_cast<std::uint16_t>(node.value()));
-  return tables_[node.index()].count();
+  expire();
+  return conntrack_.count(node.index());
 }
 
 }  // namespace podwire::dataplane

@@ -2,14 +2,16 @@
 // nobody. The first cache line is what every packet touches, the second what set-up, reports and conntrack's clock use.
 //
 // The initiator's half is made when a socket is opened; the responder's half when the first packet is let in. They know
-// each other by handle. The dataplane owns halves; the transport keeps its own record under the same index.
+// each other by handle. The dataplane owns halves; the transport keeps its own record beside them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "models/dataplane/conntrack_state.hpp"
 #include "models/dataplane/endpoint.hpp"
 #include "models/dataplane/packet.hpp"
+#include "models/dataplane/pool.hpp"
 #include "models/policy/engine.hpp"
 #include "models/service/service_table.hpp"
 #include "sim/base/ip.hpp"
@@ -66,10 +68,10 @@ struct alignas(64) Flow {
   std::uint16_t mtu = 0;  // largest IP packet on the way
   Time last_seen;         // of its conntrack entry
   std::uint64_t identity = 0;
+  Time due;  // of the entry's place in conntrack's queue
+  // ---- the rest
   std::uint32_t account = 0;
   std::uint32_t verdict_version = 0;
-  // ---- the rest
-  Time due;                 // of the entry's place in conntrack's queue
   policy::Verdict verdict;  // egress for an initiator, ingress for a responder
   IpAddress remote_ip;      // after translation
   End local;
@@ -80,5 +82,30 @@ struct alignas(64) Flow {
   Port dialled_port;
 };
 static_assert(sizeof(Flow) == 128);
+
+inline constexpr std::size_t kCompanionBytes = 128;
+
+/// The halves, each with room beside it for what its owner (the transport) keeps of the same end: what a delivery
+/// touches lies side by side.
+class FlowPool {
+ public:
+  explicit FlowPool(std::uint32_t limit) : places_(limit) {}
+  Flow& operator[](std::uint32_t index) { return places_[index].flow; }
+  const Flow& operator[](std::uint32_t index) const { return places_[index].flow; }
+  void* companion(std::uint32_t index) { return places_[index].companion; }
+  const void* companion(std::uint32_t index) const { return places_[index].companion; }
+  std::uint32_t allocate() { return places_.allocate(); }
+  void release(std::uint32_t index) { places_.release(index); }
+  std::uint32_t size() const { return places_.size(); }
+  std::uint32_t live() const { return places_.live(); }
+  std::size_t memory_bytes() const { return places_.memory_bytes(); }
+
+ private:
+  struct Place {
+    Flow flow;
+    alignas(64) std::byte companion[kCompanionBytes] = {};
+  };
+  Pool<Place, 10> places_;
+};
 
 }  // namespace podwire::dataplane

@@ -11,7 +11,6 @@ namespace {
 using topology::HostId;
 using topology::PortId;
 
-constexpr std::size_t kPrefetchPorts = 2'048;  // 128 KiB of ports
 constexpr std::uint64_t kFixedOne = std::uint64_t{1} << 32;
 
 /// 2^32 × picoseconds a byte, rounded up: exact when the rate divides 8 × 10^12, else at most a picosecond long.
@@ -49,11 +48,8 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
   hop_kind_ = simulator_.on<&Network::enter_port>(*this, "port");
   arrive_kind_ = simulator_.on<&Network::arrive>(*this, "arrival");
   deliver_kind_ = simulator_.on<&Network::deliver>(*this, "delivery");
-  if (ports_.size() >= kPrefetchPorts) {  // a smaller network's state stays in cache, and looking ahead only costs
-    simulator_.prefetch<&Network::prefetch_hop>(hop_kind_, *this);
-    simulator_.prefetch<&Network::prefetch_end>(arrive_kind_, *this);
-    simulator_.prefetch<&Network::prefetch_end>(deliver_kind_, *this);
-  }
+  simulator_.look_ahead<&Network::look_at_packet, &Network::look_behind_packet, &Network::is_beyond_cache>(
+      *this, {hop_kind_, arrive_kind_, deliver_kind_});
 }
 
 void Network::build_ports() {
@@ -105,9 +101,8 @@ void Network::build_machines() {
     }
   }
   if (options_.tracks_connections) {
-    tables_.resize(cluster_.nodes.size());
     for (const cluster::Node& node : cluster_.nodes) {
-      table_limits_.push_back(profile_.conntrack.entries_for(node.cpu_cores));
+      conntrack_.add_machine(profile_.conntrack.entries_for(node.cpu_cores));
     }
   }
   sources_ = simulator_.add_sources(static_cast<std::uint32_t>(ports_.size() + cores_.size() + machines_.size()));
@@ -209,7 +204,7 @@ void Network::leave_udp_server(Flow& flow) {
     peer.tracking = flow.tracking;
     peer.last_seen = flow.last_seen;
     peer.due = flow.last_seen + timeouts_[flow.tracking];
-    tables_[flow.host].queue(flow.tracking, {peer.due, peer_handle});
+    conntrack_.queue(flow.tracking, {peer.due, peer_handle, flow.host});
     flow.tracking = ConntrackState::none;
   }
   if (peer.tracking == ConntrackState::none) {
@@ -223,7 +218,7 @@ void Network::leave_udp_server(Flow& flow) {
 /// Frees the half; what remains of it is a conntrack entry that waits for its timeout.
 void Network::release_flow(FlowHandle handle, Flow& flow) {
   if (flow.tracking != ConntrackState::none) {
-    tables_[flow.host].orphan(flow.tracking, flow.last_seen + timeouts_[flow.tracking]);
+    conntrack_.orphan(flow.tracking, flow.host, flow.last_seen + timeouts_[flow.tracking]);
     flow.tracking = ConntrackState::none;
   }
   flow.generation = static_cast<std::uint8_t>(flow.generation + 1);

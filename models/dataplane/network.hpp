@@ -152,6 +152,10 @@ class Network {
            flows_[handle.index()].generation == handle.generation();
   }
   const Flow& flow(FlowHandle handle) const { return flows_[handle.index()]; }
+  /// kCompanionBytes beside the half, for its owner's record: zero when the place is new, else as the owner left them.
+  /// Precondition: `flow` is or was a flow.
+  void* companion(FlowHandle flow) { return flows_.companion(flow.index()); }
+  const void* companion(FlowHandle flow) const { return flows_.companion(flow.index()); }
   /// The largest IP packet that both ends' interfaces carry. Known once the first packet was sent; before that it is
   /// resolved for the purpose.
   std::uint32_t path_mtu(FlowHandle flow);
@@ -176,6 +180,8 @@ class Network {
   const OutputPort& port(topology::PortId id) const { return ports_[id.index()]; }
   std::string place_name(Place place) const;
   std::size_t memory_bytes() const;
+  /// Of which for flows' halves and what the transport keeps beside them.
+  std::size_t flow_bytes() const { return flows_.memory_bytes(); }
   std::uint32_t live_flows() const { return flows_.live(); }
   const service::ServiceTable& services() const { return services_; }
   const cni::Profile& profile() const { return profile_; }
@@ -219,8 +225,14 @@ class Network {
   void finish_arrival(std::uint32_t packet, const Flow& flow, Visit visit);
   void deliver(std::uint32_t packet);
   void refuse(std::uint32_t packet);
-  void prefetch_hop(std::uint32_t packet) const;
-  void prefetch_end(std::uint32_t packet) const;
+  void look_at_packet(std::uint32_t packet) const;
+  void look_behind_packet(des::Kind kind, std::uint32_t packet) const;
+  bool is_beyond_cache() const;
+  static std::uint32_t core_of(const Machine& machine, std::uint16_t hash) {
+    // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
+    const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;
+    return machine.first_core + (mixed * machine.cores >> 16);
+  }
   Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core);
   // Cold: kept out of the hot functions' frames.
   [[gnu::cold, gnu::noinline]] void lose(std::uint32_t packet, DropReason reason, Place place,
@@ -251,7 +263,7 @@ class Network {
   void lose_closed(std::uint32_t packet);
   void answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::uint32_t bytes, std::uint16_t from, Time ready);
   void touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator);
-  void expire(std::uint16_t machine);
+  void expire();
 
   /// Refreshes the entry that this machine has of a flow; false when there is none any more.
   bool touch(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
@@ -289,14 +301,13 @@ class Network {
   std::uint32_t machine_sources_ = 0;
   std::uint32_t overhead_[2] = {0, 0};  // on the wire beside the IP packet, by is_encapsulated
   Pool<Packet, 14> packets_;
-  Pool<Flow, 10> flows_;
-  std::vector<OutputPort> ports_;
-  std::vector<topology::HostRoute> routes_;
-  std::vector<Machine> machines_;
-  std::vector<des::FifoServer> cores_;
+  FlowPool flows_;
+  HugePageVector<OutputPort> ports_;
+  HugePageVector<topology::HostRoute> routes_;
+  HugePageVector<Machine> machines_;
+  HugePageVector<des::FifoServer> cores_;
   ConntrackTimeouts timeouts_;
-  std::vector<ConntrackTable> tables_;
-  std::vector<std::uint64_t> table_limits_;
+  ConntrackTables conntrack_;
   bool cuts_established_ = false;
   bool has_loss_ = false;
   std::uint64_t sent_ = 0;

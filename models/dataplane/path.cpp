@@ -8,16 +8,19 @@ namespace podwire::dataplane {
 namespace {
 
 constexpr std::uint8_t kNoFlags = 0;
+constexpr std::size_t kCacheBytes = std::size_t{512} << 10;  // what one core's second-level cache holds, about
+
+/// All bits, or none: selects without a branch.
+constexpr std::uint32_t mask_if(bool is_taken) {
+  return 0u - static_cast<std::uint32_t>(is_taken);
+}
 
 }  // namespace
 
 /// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
 /// hands, and which core it was.
 Time Network::book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core) {
-  const Machine& at = machines_[machine];
-  // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
-  const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;
-  core = at.first_core + (mixed * at.cores >> 16);
+  core = core_of(machines_[machine], hash);
   return cores_[core].book(simulator_.now(), visit.cost).finish + visit.latency;
 }
 
@@ -122,17 +125,15 @@ void Network::enter_port(std::uint32_t id) {
     lose_at_port(id, DropReason::link_loss);
     return;
   }
+  // Where on its way a packet is cannot be predicted: its next port and kind of event are computed without a branch. On
+  // the last line the port is of no meaning. A hash's share of no ports is 0.
   const Time arrival = booking.finish + Duration::from_ps(port.propagation_ps);
-  if (port.leads_to_host != 0) {
-    simulator_.at(arrival, sources_.plus(from), arrive_kind_, id);
-    return;
-  }
   const topology::HostRoute route = routes_[packet.host];
-  const topology::SwitchRoute& next = port.route;
-  packet.port = route.leaf == next.leaf ? route.down_port
-                : next.count == 0       ? next.first + route.leaf
-                                        : next.first + (std::uint32_t{packet.hash} * next.count >> 16);
-  simulator_.at(arrival, sources_.plus(from), hop_kind_, id);
+  const topology::SwitchRoute next = port.route;
+  const std::uint32_t by_hash = std::uint32_t{packet.hash} * next.count >> 16;
+  const std::uint32_t away = next.first + by_hash + (route.leaf & mask_if(next.count == 0));
+  packet.port = away ^ ((away ^ route.down_port) & mask_if(route.leaf == next.leaf));
+  simulator_.at(arrival, sources_.plus(from), port.leads_to_host != 0 ? arrive_kind_ : hop_kind_, id);
 }
 
 /// A packet comes off the last line: its flow's half is found by handle, or made; the visit is booked.
@@ -147,6 +148,7 @@ void Network::arrive(std::uint32_t id) {
     arrive_at_no_flow(id);
     return;
   }
+  Visit visit{Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)};
   const PacketKind kind = packet.kind();
   if (kind == PacketKind::tcp || kind == PacketKind::udp) {
     const bool from_initiator = (flow.flags & kFlowInitiator) == 0;
@@ -160,9 +162,12 @@ void Network::arrive(std::uint32_t id) {
         arrive_denied(id, judgement);
         return;
       }
+      if (!is_cut) {  // its entry had run out: whether it was taken out already makes no difference
+        visit = visit + judgement.extra;
+      }
     }
   }
-  finish_arrival(id, flow, {Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)});
+  finish_arrival(id, flow, visit);
 }
 
 /// Books the destination's visit; the delivery follows it.
@@ -270,15 +275,34 @@ void Network::unbind(FlowHandle source) {
   }
 }
 
-void Network::prefetch_hop(std::uint32_t id) const {
-  __builtin_prefetch(&ports_[packets_[id].port], 1);
+void Network::look_at_packet(std::uint32_t id) const {
+  prefetch_to_write(&packets_[id]);
 }
 
-void Network::prefetch_end(std::uint32_t id) const {
-  const FlowHandle target = packets_[id].target;
-  if (target.is_valid()) {
-    __builtin_prefetch(&flows_[target.index()], 1);
-  }
+/// A hop needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the
+/// transport keeps beside the flow. Which of them is computed, not branched on: the kinds come in no order that a
+/// branch could be predicted from.
+void Network::look_behind_packet(des::Kind kind, std::uint32_t id) const {
+  const Packet& packet = packets_[id];
+  const bool is_hop = kind == hop_kind_;
+  const std::uint32_t target = packet.target.index();
+  const auto* const flow = reinterpret_cast<const std::byte*>(&flows_[target < flows_.size() ? target : 0]);
+  const auto* const port = reinterpret_cast<const std::byte*>(&ports_[packet.port]);
+  const auto* const core =
+      reinterpret_cast<const std::byte*>(cores_.data() + core_of(machines_[packet.host], packet.hash));
+  const std::byte* const first = is_hop ? port : flow;
+  const std::byte* const owner = kind == deliver_kind_ ? flow + sizeof(Flow) : first;
+  prefetch_to_write(first);
+  prefetch_to_write(is_hop ? port : core);
+  prefetch_to_write(owner);
+  prefetch_to_write(kind == deliver_kind_ ? owner + 64 : first);
+}
+
+/// While all that packets touch stays in the second-level cache, looking ahead only costs.
+bool Network::is_beyond_cache() const {
+  const std::size_t touched = packets_.size() * sizeof(Packet) + flows_.size() * (sizeof(Flow) + kCompanionBytes) +
+                              ports_.size() * sizeof(OutputPort);
+  return flows_.size() > 0 && touched > kCacheBytes;
 }
 
 }  // namespace podwire::dataplane

@@ -88,10 +88,7 @@ std::size_t Network::memory_bytes() const {
   std::size_t bytes =
       sizeof(*this) + packets_.memory_bytes() + flows_.memory_bytes() + ports_.capacity() * sizeof(OutputPort);
   bytes += cores_.capacity() * sizeof(des::FifoServer) + routes_.capacity() * sizeof(topology::HostRoute);
-  for (const ConntrackTable& table : tables_) {
-    bytes += table.memory_bytes();
-  }
-  return bytes + trace_.capacity() * sizeof(TraceRecord);
+  return bytes + conntrack_.memory_bytes() + trace_.capacity() * sizeof(TraceRecord);
 }
 
 /// A traced packet's way through an output queue and over the line.

@@ -1,4 +1,4 @@
-// What the transport keeps for one end of a connection, or a UDP socket: 128 bytes, under the index of its flow's half.
+// What the transport keeps for one end of a connection, or a UDP socket: 128 bytes, beside its flow's half.
 //
 // Positions in the streams are 64-bit offsets of data bytes; on the wire they are 32-bit sequence numbers, of which the
 // SYN takes the first. A FIN takes the offset behind the last byte.
@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "models/dataplane/flow.hpp"
 #include "models/transport/events.hpp"
 #include "sim/base/time.hpp"
 #include "sim/des/timers.hpp"
@@ -67,7 +68,8 @@ struct alignas(64) Endpoint {
   bool is_all_acknowledged() const { return acknowledged == next; }
   bool is_fin_acknowledged() const { return has(kEndFinWanted) && acknowledged == queued + 1; }
 };
-static_assert(sizeof(Endpoint) == 128);
+static_assert(sizeof(Endpoint) == dataplane::kCompanionBytes);  // zero bytes are no socket
+static_assert(static_cast<int>(State::none) == 0);
 
 /// The offset nearest to `around` whose low 32 bits make `wire` (a sequence number less 1).
 constexpr std::uint64_t unwrap(std::uint32_t wire, std::uint64_t around) {

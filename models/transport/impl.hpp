@@ -6,7 +6,6 @@
 
 #include "models/transport/endpoint.hpp"
 #include "models/transport/transport.hpp"
-#include "sim/base/huge_pages.hpp"
 #include "sim/random/draw.hpp"
 
 namespace podwire::transport {
@@ -34,12 +33,10 @@ struct Transport::Impl {
   struct ServerKeyHash {
     std::size_t operator()(const ServerKey& key) const noexcept;
   };
-  static constexpr unsigned kChunkBits = 10;
 
-  Endpoint& end(SocketHandle socket) { return chunks_[socket.index() >> kChunkBits][socket.index() % kChunk]; }
+  Endpoint& end(SocketHandle socket) { return *static_cast<Endpoint*>(network_.companion(socket)); }
   bool is_open(SocketHandle socket) const {
-    return network_.is_open(socket) && socket.index() >> kChunkBits < chunks_.size() &&
-           chunks_[socket.index() >> kChunkBits][socket.index() % kChunk].state != State::none;
+    return network_.is_open(socket) && static_cast<const Endpoint*>(network_.companion(socket))->state != State::none;
   }
   Endpoint& make_end(SocketHandle socket);
   SocketHandle open(const ConnectOptions& options, IpProtocol protocol);
@@ -79,15 +76,12 @@ struct Transport::Impl {
   bool has_syn_retry(std::uint8_t sent) const;
   std::uint32_t segment_size(SocketHandle socket);
 
-  static constexpr std::uint32_t kChunk = 1u << kChunkBits;
   des::Simulator& simulator_;
   dataplane::Network& network_;
   TransportOptions options_;
   random::Stream socket_draws_;
   des::Kind timer_kind_;
   des::EventSource sources_;  // one a machine
-  HugePages memory_;
-  std::vector<Endpoint*> chunks_;
   std::vector<Application> applications_;
   boost::unordered_flat_map<ServerKey, ApplicationId, ServerKeyHash> servers_;
   ApplicationId default_servers_[3];  // by protocol

@@ -61,9 +61,6 @@ Transport::Impl::Impl(des::Simulator& simulator, dataplane::Network& network, co
 }
 
 Endpoint& Transport::Impl::make_end(SocketHandle socket) {
-  while (socket.index() >> kChunkBits >= chunks_.size()) {
-    chunks_.push_back(memory_.allocate<Endpoint>(kChunk));
-  }
   Endpoint& e = end(socket);
   PODWIRE_CHECK(e.state == State::none, "transport", "a socket's place is free");
   e = Endpoint();
@@ -323,7 +320,7 @@ Port Transport::local_port(SocketHandle socket) const {
 }
 
 std::size_t Transport::memory_bytes() const {
-  return sizeof(Impl) + impl_->chunks_.size() * sizeof(Endpoint) * Impl::kChunk;
+  return sizeof(Impl) + impl_->applications_.capacity() * sizeof(Impl::Application);
 }
 
 std::uint64_t Transport::open_sockets() const {

@@ -18,6 +18,23 @@ constexpr std::size_t round_up(std::size_t bytes, std::size_t unit) {
 
 }  // namespace
 
+void* allocate_huge(std::size_t bytes) {
+  const bool is_large = bytes >= kHugePage / 2;
+  const std::size_t unit = is_large ? kHugePage : kCacheLine;
+  void* const memory = std::aligned_alloc(unit, round_up(bytes, unit));
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  if (is_large) {
+    static_cast<void>(madvise(memory, round_up(bytes, unit), MADV_HUGEPAGE));  // a request only, as below
+  }
+  return memory;
+}
+
+void free_huge(void* memory) {
+  std::free(memory);
+}
+
 void HugePages::Free::operator()(void* memory) const {
   std::free(memory);
 }

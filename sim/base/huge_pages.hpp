@@ -11,6 +11,10 @@
 
 namespace podwire {
 
+/// Memory for HugePageAllocator, from malloc's family.
+void* allocate_huge(std::size_t bytes);
+void free_huge(void* memory);
+
 /// Hands out pieces and frees them all at once, when it goes. Not for things with destructors.
 class HugePages {
  public:
@@ -37,5 +41,22 @@ class HugePages {
   std::byte* at_ = nullptr;
   std::size_t left_ = 0;
 };
+
+/// For std::vector: what is large lies in huge pages, what is small on a cache line's boundary in ordinary memory.
+template <class T>
+class HugePageAllocator {
+ public:
+  using value_type = T;
+  HugePageAllocator() = default;
+  template <class U>
+  HugePageAllocator(const HugePageAllocator<U>&) {}  // NOLINT: allocators convert
+
+  T* allocate(std::size_t count) { return static_cast<T*>(allocate_huge(count * sizeof(T))); }
+  void deallocate(T* memory, std::size_t) { free_huge(memory); }
+  bool operator==(const HugePageAllocator&) const = default;
+};
+
+template <class T>
+using HugePageVector = std::vector<T, HugePageAllocator<T>>;
 
 }  // namespace podwire

@@ -209,6 +209,7 @@ void EventSet::load(std::uint64_t index) {
   bucket.clear(pool_);
   loaded_ += count;
   ++loads_;
+  ++runs_;
   saw_spread_ |= cursor_->time() != end_[-1].time();
 }
 

@@ -69,6 +69,8 @@ class EventSet {
   }
   /// The event `ahead` places after the next one if the run reaches that far, else null: a hint of what comes soon.
   const Event* upcoming(std::size_t ahead) const { return cursor_ + ahead < fast_end_ ? cursor_ + ahead : nullptr; }
+  /// How many runs were loaded so far: a change says that upcoming() has news.
+  std::uint64_t runs() const { return runs_; }
   /// Drops the events of the far tier for which `is_dead(event)`; returns how many. O(far tier).
   template <class IsDead>
   std::size_t sweep_far(IsDead is_dead) {
@@ -100,6 +102,7 @@ class EventSet {
   Event* cursor_ = nullptr;
   Event* fast_end_ = nullptr;  // the run's end while the side heap is empty, else null
   std::size_t size_ = 0;
+  std::uint64_t runs_ = 0;
   std::uint64_t current_;  // index of the bucket in the run; one before the first until one is loaded
   unsigned shift_ = 20;    // about a microsecond to begin with
   bool is_plain_ = false;

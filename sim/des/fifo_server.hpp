@@ -38,11 +38,13 @@ class FifoServer {
 
   /// Books `work` (>= 0) at `now`, or drops it. An idle server accepts any work: it enters service, not the queue.
   Booking book(Time now, Duration work) {
-    const Time start = std::max(now, idle_at_);
-    const Duration backlog = start - now;
-    if (backlog > Duration::zero() && backlog > limit_ - work) [[unlikely]] {
+    // Whether the server is idle is a coin toss to the branch predictor, so the greater of 0 and the wait is masked.
+    const std::int64_t wait = (idle_at_ - now).ps();
+    const Duration backlog = Duration::from_ps(wait & ~(wait >> 63));
+    if (backlog > std::max(limit_ - work, Duration::zero())) [[unlikely]] {
       return {now, now, false};
     }
+    const Time start = now + backlog;
     idle_at_ = start + work;
     return {start, idle_at_, true};
   }

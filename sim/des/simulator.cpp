@@ -10,8 +10,9 @@ namespace podwire::des {
 namespace {
 // Sweeping a small far tier gains nothing.
 constexpr std::uint64_t kLeastSweep = 512;
-// Far enough for a line to come from memory while this many handlers run, near enough to be there still.
-constexpr std::size_t kPrefetchAhead = 6;
+// Far enough for a line to come from memory while the handlers between run, near enough to be there still.
+constexpr std::size_t kFirstAhead = 12;
+constexpr std::size_t kSecondAhead = 6;
 }  // namespace
 
 Simulator::Simulator(SimulatorOptions options)
@@ -25,10 +26,13 @@ Kind Simulator::add_handler(Handler handler) {
   return Kind(kinds_++);
 }
 
-void Simulator::add_prefetch(Kind kind, Prefetch prefetch) {
-  PODWIRE_CHECK(kind.value() < kinds_, "des", "a prefetch belongs to a registered kind");
-  prefetches_[kind.value()] = prefetch;
-  has_prefetch_ = true;
+void Simulator::add_look_ahead(LookAhead ahead, std::initializer_list<Kind> kinds) {
+  PODWIRE_CHECK(ahead_.model == nullptr, "des", "one model looks ahead");
+  for (const Kind kind : kinds) {
+    PODWIRE_CHECK(kind.value() < kinds_, "des", "looking ahead is for registered kinds");
+    ahead.kinds |= std::uint64_t{1} << kind.value();
+  }
+  ahead_ = ahead;
 }
 
 EventSource Simulator::add_sources(std::uint32_t count) {
@@ -77,7 +81,11 @@ void Simulator::run_until(Time end) {
   stopped_ = false;
   limit_ = end;
   try {
-    while (play(kPollEvents) && !stopped_) {
+    const auto play_some = [this] {
+      const bool looks = ahead_.model != nullptr && ahead_.is_worth_it(ahead_.model);
+      return looks ? play<true>(kPollEvents) : play<false>(kPollEvents);
+    };
+    while (play_some() && !stopped_) {
       if (interrupt_ != nullptr && interrupt_->load(std::memory_order_relaxed)) {
         stop();
       }
@@ -99,9 +107,35 @@ void Simulator::run_until(Time end) {
   }
 }
 
+inline void Simulator::look_first(std::size_t ahead) const {
+  const Event* const soon = events_.upcoming(ahead);
+  if (soon != nullptr && (ahead_.kinds >> soon->kind().value() & 1u) != 0) {
+    ahead_.first(ahead_.model, soon->argument());
+  }
+}
+
+inline void Simulator::look_second(std::size_t ahead) const {
+  const Event* const soon = events_.upcoming(ahead);
+  if (soon != nullptr && (ahead_.kinds >> soon->kind().value() & 1u) != 0) {
+    ahead_.second(ahead_.model, soon->kind(), soon->argument());
+  }
+}
+
+// Nothing of a run was looked at before it began.
+void Simulator::look_into_new_run() const {
+  for (std::size_t i = 0; i < kFirstAhead; ++i) {
+    look_first(i);
+  }
+  for (std::size_t i = 0; i < kSecondAhead; ++i) {
+    look_second(i);
+  }
+}
+
 // Plays up to `budget` events; false when none is left before the limit.
+template <bool kLooksAhead>
 bool Simulator::play(std::uint32_t budget) {
   Event event;
+  std::uint64_t run = events_.runs();
   for (; budget > 0; --budget) {
     if (!events_.pop_before(limit_, event)) {
       return false;
@@ -109,13 +143,13 @@ bool Simulator::play(std::uint32_t budget) {
     now_ = event.time();
     current_kind_ = event.kind();
     ++event_count_;
-    if (has_prefetch_) {
-      if (const Event* soon = events_.upcoming(kPrefetchAhead); soon != nullptr) {
-        const Prefetch& prefetch = prefetches_[soon->kind().value()];
-        if (prefetch.call != nullptr) {
-          prefetch.call(prefetch.model, soon->argument());
-        }
+    if constexpr (kLooksAhead) {
+      if (events_.runs() != run) [[unlikely]] {
+        run = events_.runs();
+        look_into_new_run();
       }
+      look_first(kFirstAhead);
+      look_second(kSecondAhead);
     }
     call(current_kind_, event.argument());
   }

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <string>
 
 #include "sim/des/event.hpp"
@@ -50,14 +51,20 @@ class Simulator {
     return add_handler(
         {[](void* target, std::uint32_t argument) { (static_cast<Model*>(target)->*Method)(argument); }, &model, name});
   }
-  /// Registers a prefetch for `kind`: `Method`, a `void (Model::*)(std::uint32_t) const`, is called with the argument
-  /// of an event that will play soon (often, not always, and possibly never). It only touches memory ahead of time.
-  template <auto Method, class Model>
-  void prefetch(Kind kind, const Model& model) {
-    add_prefetch(kind, {[](const void* target, std::uint32_t argument) {
-                          (static_cast<const Model*>(target)->*Method)(argument);
-                        },
-                        &model});
+  /// Lets `model` touch memory ahead of time for events of `kinds` that will play soon (often, not always, and possibly
+  /// never), in two steps: `First`, a `void (Model::*)(std::uint32_t argument) const`, fetches the record that the
+  /// argument names; `Second`, a `void (Model::*)(Kind, std::uint32_t argument) const`, comes some events later, reads
+  /// that record and fetches what it points to. `Worth`, a `bool (Model::*)() const`, is asked now and then: while it
+  /// says no, nobody looks. At most one model of a simulator looks ahead.
+  template <auto First, auto Second, auto Worth, class Model>
+  void look_ahead(const Model& model, std::initializer_list<Kind> kinds) {
+    add_look_ahead(
+        {[](const void* target, std::uint32_t argument) { (static_cast<const Model*>(target)->*First)(argument); },
+         [](const void* target, Kind kind, std::uint32_t argument) {
+           (static_cast<const Model*>(target)->*Second)(kind, argument);
+         },
+         [](const void* target) { return (static_cast<const Model*>(target)->*Worth)(); }, &model},
+        kinds);
   }
   /// A block of `count` unique sources; the first is returned, the others are first.plus(1), ... Earlier blocks win
   /// ties.
@@ -119,14 +126,21 @@ class Simulator {
     void* model = nullptr;
     const char* name = "";
   };
-  struct Prefetch {
-    void (*call)(const void* model, std::uint32_t argument) = nullptr;
+  struct LookAhead {
+    void (*first)(const void* model, std::uint32_t argument) = nullptr;
+    void (*second)(const void* model, Kind kind, std::uint32_t argument) = nullptr;
+    bool (*is_worth_it)(const void* model) = nullptr;
     const void* model = nullptr;
+    std::uint64_t kinds = 0;  // a bit for each
   };
 
   Kind add_handler(Handler handler);
-  void add_prefetch(Kind kind, Prefetch prefetch);
+  void add_look_ahead(LookAhead ahead, std::initializer_list<Kind> kinds);
+  template <bool kLooksAhead>
   bool play(std::uint32_t budget);
+  void look_first(std::size_t ahead) const;
+  void look_second(std::size_t ahead) const;
+  [[gnu::noinline]] void look_into_new_run() const;
   void on_timer(std::uint32_t node);
   void sweep_dead_timers();
   [[noreturn]] void rethrow(const BrokenContract& broken) const;
@@ -136,7 +150,7 @@ class Simulator {
   std::uint64_t event_count_ = 0;
   EventSet events_;
   std::array<Handler, Kind::kLimit> handlers_ = {};
-  std::array<Prefetch, Kind::kLimit> prefetches_ = {};
+  LookAhead ahead_;
   TimerNodes timers_;
   Kind timer_kind_;
   Kind current_kind_;
@@ -146,7 +160,6 @@ class Simulator {
   std::uint64_t cancelled_since_sweep_ = 0;
   bool is_running_ = false;
   bool stopped_ = false;
-  bool has_prefetch_ = false;
   const std::atomic<bool>* interrupt_ = nullptr;
   std::function<void(const Progress&)> progress_;
   std::uint64_t progress_every_ = 0;

@@ -7,8 +7,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "sim/base/huge_pages.hpp"
 #include "sim/des/event.hpp"
 
 namespace podwire::des {
@@ -75,7 +75,7 @@ class TimerNodes {
   std::size_t capacity() const { return nodes_.size(); }
 
  private:
-  std::vector<Node> nodes_;
+  HugePageVector<Node> nodes_;
   std::uint32_t first_free_ = Timer::kNone;
   std::uint64_t dead_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -209,24 +210,37 @@ TEST(SimulatorLimits, SixtyThreeKindsFitBesideTheTimers) {
 class Prefetched {
  public:
   void note(std::uint32_t argument) { played.push_back(argument); }
+  void ignore(std::uint32_t) {}
   void touch(std::uint32_t argument) const { touched.push_back(argument); }
+  void touch_again(Kind kind, std::uint32_t argument) const {
+    EXPECT_EQ(kind, expected);
+    EXPECT_NE(std::find(touched.begin(), touched.end(), argument), touched.end()) << "the first step comes first";
+    touched_again.push_back(argument);
+  }
+  bool is_worth_it() const { return true; }
+  Kind expected;
   std::vector<std::uint32_t> played;
   mutable std::vector<std::uint32_t> touched;
+  mutable std::vector<std::uint32_t> touched_again;
 };
 
 TEST(SimulatorPrefetch, TouchesWhatComesSoonAndPlaysAllTheSame) {
   Simulator simulator;
   Prefetched model;
   const Kind kind = simulator.on<&Prefetched::note>(model);
-  simulator.prefetch<&Prefetched::touch>(kind, model);
+  const Kind other = simulator.on<&Prefetched::ignore>(model);
+  model.expected = kind;
+  simulator.look_ahead<&Prefetched::touch, &Prefetched::touch_again, &Prefetched::is_worth_it>(model, {kind});
   for (std::uint32_t i = 0; i < 100; ++i) {
-    simulator.at(Time::from_ps(i), EventSource(0), kind, i);
+    simulator.at(Time::from_ps(i), EventSource(0), i % 10 == 7 ? other : kind, i);
   }
   simulator.run();
-  ASSERT_EQ(model.played.size(), 100u);
-  ASSERT_GT(model.touched.size(), 50u);
+  ASSERT_EQ(model.played.size(), 90u);
+  // All of one run: each of the 90 is touched twice, in order, but for those too near the run's end or begin.
+  EXPECT_GT(model.touched.size(), 60u);
+  EXPECT_GT(model.touched_again.size(), 60u);
   for (const std::uint32_t argument : model.touched) {
-    EXPECT_GE(argument, 1u);  // never the one that plays now
+    EXPECT_NE(argument % 10, 7u);  // only of the kinds asked for
   }
 }
 
