@@ -26,8 +26,8 @@ std::uint32_t named_target(IpProtocol protocol, Port port) {
 class Compiler {
  public:
   Compiler(Compiled& out, const cluster::Cluster& cluster, const PolicySet& policies,
-           const cni::PolicySemantics& semantics)
-      : out_(out), cluster_(cluster), policies_(policies), semantics_(semantics) {}
+           const cni::PolicySemantics& semantics, const DomainTable* names)
+      : out_(out), cluster_(cluster), policies_(policies), semantics_(semantics), names_(names) {}
 
   void run() {
     check_order();
@@ -405,6 +405,7 @@ class Compiler {
   const cluster::Cluster& cluster_;
   const PolicySet& policies_;
   const cni::PolicySemantics& semantics_;
+  const DomainTable* names_;  // null: not known
 
   PeerId no_address_;
   WordTable segment_keys_;  // direction, namespace, subject selector
@@ -420,8 +421,9 @@ class Compiler {
   std::vector<std::array<GroupId, 2>> groups_by_class_;
 };
 
-Compiled::Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics) {
-  Compiler(*this, cluster, policies, semantics).run();
+Compiled::Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics,
+                   const DomainTable* names) {
+  Compiler(*this, cluster, policies, semantics, names).run();
 }
 
 }  // namespace podwire::policy

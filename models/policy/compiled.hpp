@@ -73,7 +73,8 @@ struct View {
 
 class Compiled {
  public:
-  Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics);
+  Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics,
+           const DomainTable* names);
 
   // Content.
   SelectorTable selectors;

@@ -353,6 +353,11 @@ Explanation PolicyEngine::explain(Direction direction, const Peer& subject, cons
                                 printable(object.full_name));
       break;
     }
+    case Cause::conflict:
+    case Cause::unresolved:
+      result.span = rule_span(result.verdict.policy, direction, result.verdict.rule);
+      result.text = "unknown: " + printable(deciding_rule(direction, result.verdict));
+      break;
   }
   return result;
 }

@@ -74,8 +74,10 @@ std::uint32_t PortMaps::evaluate(Compiled& compiled, GroupId group, PeerId peer)
       break;
     }
   }
-  const Verdict deny = {
-      .action = Action::deny, .cause = Cause::default_deny, .policy = compiled.groups[group.index()].first_policy};
+  const Verdict deny = {.action = Action::deny,
+                        .cause = Cause::default_deny,
+                        .policy = compiled.groups[group.index()].first_policy,
+                        .tier = Tier::network_policy};
   words_.clear();
   std::uint32_t next = 0;
   for (const Piece& piece : pieces_) {
