@@ -168,7 +168,9 @@ PortSet PolicyEngine::allowed_ports(Direction direction, const Peer& subject, co
   if (!first.group.is_valid()) {
     return PortSet::all();
   }
-  return impl_->compiled.port_sets[impl_->compiled.ports_for(first.group, impl_->peer_of(other))];
+  const AllowedPorts ports = impl_->compiled.ports_for(first.group, impl_->peer_of(other));
+  unknown = unknown || ports.certain != ports.possible;
+  return impl_->compiled.port_sets[ports.certain];
 }
 
 std::string PolicyEngine::policy_name(PolicyIndex index) const {
