@@ -23,13 +23,16 @@ ExplainView::Side side_of(const policy::Explanation& explanation, const policy::
   side.cause = to_string(explanation.verdict.cause);
   side.text = explanation.text;
   side.place = sources.file_and_line(explanation.span);
+  if (explanation.verdict.action == Action::deny && explanation.verdict.tier == policy::Tier::admin) {
+    side.overruled_by = engine.deciding_rule(explanation.direction, explanation.verdict);
+  }
   for (const policy::PolicyIndex index : explanation.isolating) {
     const policy::NetworkPolicy& policy = engine.policy(index);
     side.isolating.emplace_back(policy.full_name(), sources.file_and_line(policy.span));
   }
   for (const policy::NearMiss& miss : explanation.nearest) {
     side.nearest.push_back(
-        {engine.policy(miss.policy).full_name(), miss.rule, miss.criterion, sources.file_and_line(miss.span)});
+        {engine.policy_name(miss.policy), miss.rule, miss.criterion, sources.file_and_line(miss.span)});
   }
   return side;
 }
@@ -52,6 +55,9 @@ std::string next_step(const ExplainView::Path& path, const analysis::ConnectionE
   const std::string rule = fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
                                        side.direction, by_egress ? "to" : "from", other, path.port,
                                        to_string(explanation.protocol), namespace_of(subject), subject);
+  if (!side.overruled_by.empty()) {
+    return fmt::format("it would take a change of {}, which no NetworkPolicy can overrule", side.overruled_by);
+  }
   if (side.nearest.empty()) {
     return "it would take " + rule;
   }
