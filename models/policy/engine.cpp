@@ -55,12 +55,13 @@ std::string_view to_string(TierStep::Outcome outcome) {
 }
 
 PolicyEngine::Impl::Impl(const cluster::Cluster& cluster_in, const PolicySet& policies_in,
-                         const cni::Profile& profile_in, const DomainTable* names)
+                         const cni::Profile& profile_in, const DomainTable* names_in)
     : cluster(&cluster_in),
       policies(&policies_in),
       profile(&profile_in),
+      names(names_in),
       semantics(profile_in.policy),
-      compiled(cluster_in, policies_in, profile_in.policy, names),
+      compiled(cluster_in, policies_in, profile_in.policy, names_in),
       has_unmodelled(!cluster_in.unmodelled.empty()),
       unmodelled_by_namespace(cluster_in.namespaces.size(), kNone) {
   for (std::size_t i = 0; i < cluster->unmodelled.size(); ++i) {

@@ -27,6 +27,7 @@ using PolicyIndex = Id<struct PolicyIndexTag>;  // network_policies first, then 
 using GroupId = Id<struct GroupTag>;            // hash-consed list of the policies that select a class in one direction
 
 class Compiled;
+class RuleJudge;
 
 enum class Action : std::uint8_t { allow, deny, unknown };
 
@@ -107,8 +108,8 @@ struct Explanation {
 class PolicyEngine {
  public:
   /// Compiles. The cluster and the policies must outlive the engine. O(policies × distinct selectors + classes).
-  /// `names` says what domain names stand for and is read here only; without it a rule by domain name makes unknown
-  /// what it may decide.
+  /// `names` says what domain names stand for and must outlive the engine too; without it a rule by domain name makes
+  /// unknown what it may decide.
   PolicyEngine(const cluster::Cluster& cluster, const PolicySet& policies, const cni::Profile& profile,
                const DomainTable* names = nullptr);
   PolicyEngine(PolicyEngine&&) noexcept;
@@ -160,6 +161,8 @@ class PolicyEngine {
   std::size_t memory_bytes() const;
 
  private:
+  void make_chain(const RuleJudge& judge, const Peer& subject, Explanation& result) const;
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -31,6 +31,7 @@ struct PolicyEngine::Impl {
   const cluster::Cluster* cluster;
   const PolicySet* policies;
   const cni::Profile* profile;
+  const DomainTable* names;  // null: not known
   cni::PolicySemantics semantics;
   Compiled compiled;
   CellMemo cells;
