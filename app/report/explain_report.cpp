@@ -45,7 +45,13 @@ std::string namespace_of(const std::string& pod_name) {
 std::string next_step(const ExplainView::Path& path, const analysis::ConnectionExplanation& explanation) {
   const bool by_egress = path.egress.action == "denied";
   if (!by_egress && path.ingress.action != "denied") {
-    return path.action == "unknown" ? "accept a kind that is not modelled with --ignore-kind KIND" : "";
+    const auto is_because_of = [&](std::string_view cause) {
+      return path.egress.cause == cause || path.ingress.cause == cause;
+    };
+    return is_because_of("conflict")     ? "give the policies of one tier different priorities"
+           : is_because_of("unresolved") ? ""
+           : path.action == "unknown"    ? "accept a kind that is not modelled with --ignore-kind KIND"
+                                         : "";
   }
   const ExplainView::Side& side = by_egress ? path.egress : path.ingress;
   // Pods' names change; what stands behind a Service has none but theirs.
