@@ -29,6 +29,16 @@ std::string policies_text(const scenario::Scenario& scenario, const scenario::Po
   const auto& files = scenario.file->policy_sets;
   const auto file = std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.name == plan.name; });
   std::string text = plural(plan.policies.network_policies.size(), "NetworkPolicy", "NetworkPolicies");
+  for (const policy::AdminKind kind :
+       {policy::AdminKind::admin_network_policy, policy::AdminKind::baseline_admin_network_policy,
+        policy::AdminKind::cluster_network_policy}) {
+    const auto count = std::count_if(plan.policies.admin_policies.begin(), plan.policies.admin_policies.end(),
+                                     [kind](const policy::AdminPolicy& p) { return p.kind == kind; });
+    if (count > 0) {
+      const std::string name(to_string(kind));
+      text += ", " + plural(static_cast<std::size_t>(count), name, name.substr(0, name.size() - 1) + "ies");
+    }
+  }
   if (scenario.is_manifests || file == files.end()) {
     return text;
   }

@@ -23,13 +23,16 @@ ExplainView::Side side_of(const policy::Explanation& explanation, const policy::
   side.cause = to_string(explanation.verdict.cause);
   side.text = explanation.text;
   side.place = sources.file_and_line(explanation.span);
+  if (explanation.verdict.action == Action::deny && explanation.verdict.tier == policy::Tier::admin) {
+    side.overruled_by = engine.deciding_rule(explanation.direction, explanation.verdict);
+  }
   for (const policy::PolicyIndex index : explanation.isolating) {
     const policy::NetworkPolicy& policy = engine.policy(index);
     side.isolating.emplace_back(policy.full_name(), sources.file_and_line(policy.span));
   }
   for (const policy::NearMiss& miss : explanation.nearest) {
     side.nearest.push_back(
-        {engine.policy(miss.policy).full_name(), miss.rule, miss.criterion, sources.file_and_line(miss.span)});
+        {engine.policy_name(miss.policy), miss.rule, miss.criterion, sources.file_and_line(miss.span)});
   }
   return side;
 }
@@ -42,7 +45,13 @@ std::string namespace_of(const std::string& pod_name) {
 std::string next_step(const ExplainView::Path& path, const analysis::ConnectionExplanation& explanation) {
   const bool by_egress = path.egress.action == "denied";
   if (!by_egress && path.ingress.action != "denied") {
-    return path.action == "unknown" ? "accept a kind that is not modelled with --ignore-kind KIND" : "";
+    const auto is_because_of = [&](std::string_view cause) {
+      return path.egress.cause == cause || path.ingress.cause == cause;
+    };
+    return is_because_of("conflict")     ? "give the policies of one tier different priorities"
+           : is_because_of("unresolved") ? ""
+           : path.action == "unknown"    ? "accept a kind that is not modelled with --ignore-kind KIND"
+                                         : "";
   }
   const ExplainView::Side& side = by_egress ? path.egress : path.ingress;
   // Pods' names change; what stands behind a Service has none but theirs.
@@ -52,6 +61,9 @@ std::string next_step(const ExplainView::Path& path, const analysis::ConnectionE
   const std::string rule = fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
                                        side.direction, by_egress ? "to" : "from", other, path.port,
                                        to_string(explanation.protocol), namespace_of(subject), subject);
+  if (!side.overruled_by.empty()) {
+    return fmt::format("it would take a change of {}, which no NetworkPolicy can overrule", side.overruled_by);
+  }
   if (side.nearest.empty()) {
     return "it would take " + rule;
   }

@@ -23,6 +23,7 @@ struct ExplainView {
     std::string cause;   // "default-deny"
     std::string text;
     std::string place;
+    std::string overruled_by;  // the admin rule that denies: no NetworkPolicy can allow it
     std::vector<std::pair<std::string, std::string>> isolating;  // policy, place
     std::vector<NearRule> nearest;
   };

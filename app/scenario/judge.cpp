@@ -64,11 +64,15 @@ PairVerdict judge_pair(PolicyEngine& engine, const Pair& pair, IpProtocol protoc
                      engine.verdict(Direction::ingress, pair.destination, pair.source, protocol, pair.port)),
             std::nullopt};
   }
-  bool is_unknown = false;
+  bool is_egress_unknown = false;
+  bool is_ingress_unknown = false;
   const policy::PortSet ports =
-      engine.allowed_ports(Direction::egress, pair.source, pair.destination, is_unknown)
-          .intersected_with(engine.allowed_ports(Direction::ingress, pair.destination, pair.source, is_unknown));
-  const Verdict verdict = is_unknown ? Verdict::unknown : ports.empty() ? Verdict::denied : Verdict::allowed;
+      engine.allowed_ports(Direction::egress, pair.source, pair.destination, is_egress_unknown)
+          .intersected_with(
+              engine.allowed_ports(Direction::ingress, pair.destination, pair.source, is_ingress_unknown));
+  const Verdict verdict = is_egress_unknown || is_ingress_unknown ? Verdict::unknown
+                          : ports.empty()                         ? Verdict::denied
+                                                                  : Verdict::allowed;
   return {verdict, ports};
 }
 

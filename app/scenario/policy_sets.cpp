@@ -4,13 +4,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
+#include "models/cluster/kinds.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::scenario {
 namespace {
 
+using policy::AdminKind;
+using policy::AdminPolicy;
 using policy::NetworkPolicy;
 
 bool precedes(const NetworkPolicy& a, const NetworkPolicy& b) {
@@ -27,15 +31,52 @@ void put(std::vector<NetworkPolicy>& policies, NetworkPolicy policy) {
   }
 }
 
-void remove_policy(std::vector<NetworkPolicy>& policies, const Text& text, Diagnostics& diagnostics) {
+// The same for the admin tiers, whose order is that of evaluation.
+void put(std::vector<AdminPolicy>& policies, AdminPolicy policy) {
+  std::erase_if(policies, [&](const AdminPolicy& p) { return p.kind == policy.kind && p.name == policy.name; });
+  policies.insert(std::upper_bound(policies.begin(), policies.end(), policy, policy::precedes), std::move(policy));
+}
+
+// The admin kind that a word of kubectl's means.
+std::optional<AdminKind> admin_kind(std::string_view word) {
+  const cluster::KindInfo* info = cluster::find_kind_by_word(word);
+  for (const AdminKind kind :
+       {AdminKind::admin_network_policy, AdminKind::baseline_admin_network_policy, AdminKind::cluster_network_policy}) {
+    if (info != nullptr && info->kind == to_string(kind) && info->group() == "policy.networking.k8s.io") {
+      return kind;
+    }
+  }
+  return std::nullopt;
+}
+
+void remove_admin_policy(std::vector<AdminPolicy>& policies, AdminKind kind, std::string_view name, const Text& text,
+                         Diagnostics& diagnostics) {
+  const auto removed = std::erase_if(policies, [&](const AdminPolicy& p) { return p.kind == kind && p.name == name; });
+  if (removed == 0) {
+    std::vector<std::string> known;
+    for (const AdminPolicy& policy : policies) {
+      known.push_back(policy.full_name());
+    }
+    diagnostics.error("unknown-object",
+                      fmt::format("there is no {} \"{}\" to delete", to_string(kind), printable(text.text)), text.span,
+                      suggestion(text.text, known));
+  }
+}
+
+void remove_policy(policy::PolicySet& set, const Text& text, Diagnostics& diagnostics) {
+  std::vector<NetworkPolicy>& policies = set.network_policies;
   const std::size_t first = text.text.find('/');
+  if (const auto kind = admin_kind(std::string_view(text.text).substr(0, first)); kind && first != std::string::npos) {
+    remove_admin_policy(set.admin_policies, *kind, std::string_view(text.text).substr(first + 1), text, diagnostics);
+    return;
+  }
   const std::size_t second = first == std::string::npos ? first : text.text.find('/', first + 1);
   const std::string kind =
       second == std::string::npos ? "networkpolicy" : text.text.substr(first + 1, second - first - 1);
   const bool is_policy = kind == "networkpolicy" || kind == "networkpolicies" || kind == "netpol";
   if (first == std::string::npos || !is_policy) {
     diagnostics.error("bad-name", fmt::format("\"{}\" names no NetworkPolicy", printable(text.text)), text.span,
-                      "for example backend/networkpolicy/allow-all");
+                      "for example backend/networkpolicy/allow-all or adminnetworkpolicy/deny-all");
     return;
   }
   const std::string name_space = text.text.substr(0, first);
@@ -93,25 +134,33 @@ bool is_known_namespace(const cluster::Object& object, const cluster::Cluster& c
 policy::PolicySet compose_policies(const PolicySetFile& file, const policy::PolicySet& base,
                                    const cluster::ObjectStore& applied, const cluster::Cluster& cluster,
                                    Diagnostics& diagnostics) {
-  policy::PolicySet set{.name = file.name, .network_policies = {}, .notes = {}};
+  policy::PolicySet set{.name = file.name, .network_policies = {}, .notes = {}, .admin_policies = {}};
   if (file.starts_from_cluster) {
     set.network_policies = base.network_policies;
+    set.admin_policies = base.admin_policies;
     set.notes = base.notes;
   }
   for (const Text& text : file.remove) {
-    remove_policy(set.network_policies, text, diagnostics);
+    remove_policy(set, text, diagnostics);
   }
   const std::vector<std::string> namespaces = stamp_namespaces(file, cluster, diagnostics);
+  bool has_new_admin_policy = false;
   for (const cluster::Object& object : applied.objects()) {
+    if (policy::is_admin_policy(object)) {
+      if (auto policy = policy::read_admin_policy(object, diagnostics)) {
+        put(set.admin_policies, std::move(*policy));
+        has_new_admin_policy = true;
+      }
+      continue;
+    }
     if (is_known_namespace(object, cluster)) {
       set.notes.push_back(fmt::format("passed over Namespace {}: its labels are what the cluster has", object.name));
       continue;
     }
     if (object.kind != "NetworkPolicy" || object.group() != "networking.k8s.io") {
-      diagnostics.error(
-          "not-supported-yet",
-          fmt::format("a policy set applies NetworkPolicies only, and this is a {}", printable(object.kind)),
-          object.span, "move the object, or its change of labels, to a layer of cluster.from");
+      diagnostics.error("not-supported-yet",
+                        fmt::format("a policy set applies policies only, and this is a {}", printable(object.kind)),
+                        object.span, "move the object, or its change of labels, to a layer of cluster.from");
       continue;
     }
     const bool names_namespace = !object.node.find("metadata").find("namespace").is_null();
@@ -133,6 +182,9 @@ policy::PolicySet compose_policies(const PolicySetFile& file, const policy::Poli
     if (!namespaces.empty()) {
       set.notes.push_back(fmt::format("stamped {} into {}", object.name, fmt::join(namespaces, ", ")));
     }
+  }
+  if (has_new_admin_policy) {
+    policy::warn_of_equal_priorities(set, diagnostics);
   }
   return set;
 }

@@ -1,5 +1,5 @@
 // The policies of each policy set: what the cluster brought or nothing, minus what is deleted, plus what is applied,
-// policies without a namespace stamped into the namespaces named.
+// NetworkPolicies without a namespace stamped into the namespaces named.
 #pragma once
 
 #include "app/scenario/file.hpp"
@@ -11,7 +11,7 @@ namespace podwire::scenario {
 
 /// Composes one policy set. `base` holds the cluster's own policies, `applied` the objects of `file.apply`.
 /// `cluster` is for the namespaces' names. Errors: unknown-object (a policy to delete), unknown-namespace,
-/// not-supported-yet (an applied object that is no NetworkPolicy), those of reading policies.
+/// not-supported-yet (an applied object that is no policy of podwire's), those of reading policies.
 policy::PolicySet compose_policies(const PolicySetFile& file, const policy::PolicySet& base,
                                    const cluster::ObjectStore& applied, const cluster::Cluster& cluster,
                                    Diagnostics& diagnostics);

@@ -11,6 +11,7 @@ namespace podwire::analysis {
 
 namespace {
 
+using policy::AllowedPorts;
 using policy::Compiled;
 using policy::GroupId;
 using policy::PodEntry;
@@ -49,6 +50,7 @@ struct Found {
   PortSetId ports = PortSets::kEmpty;
   bool is_first = true;
   bool varies = false;
+  bool is_open_to_doubt = false;  // the policies leave some port unknown
 };
 
 }  // namespace
@@ -181,7 +183,8 @@ class Reach {
     for (std::size_t i = 0; i < external_.size();) {
       std::size_t j = i + 1;
       while (j < external_.size() && external_[j].first.family() == external_[i].first.family() &&
-             by_atom[j].ports == by_atom[i].ports && by_atom[j].varies == by_atom[i].varies) {
+             by_atom[j].ports == by_atom[i].ports && by_atom[j].varies == by_atom[i].varies &&
+             by_atom[j].is_open_to_doubt == by_atom[i].is_open_to_doubt) {
         ++j;
       }
       emit(external_[i].first, external_[j - 1].last, by_atom[i]);
@@ -189,7 +192,9 @@ class Reach {
     }
   }
 
-  static void add(Found& found, PortSets& sets, PortSetId ports) {
+  static void add(Found& found, PortSets& sets, const AllowedPorts& allowed) {
+    const PortSetId ports = allowed.certain;
+    found.is_open_to_doubt = found.is_open_to_doubt || allowed.certain != allowed.possible;
     if (found.is_first) {
       found.ports = ports;
       found.is_first = false;
@@ -204,10 +209,10 @@ class Reach {
     by_atom_.assign(external_.size(), Found());
     for (const Variant& variant : variants(end)) {
       const GroupId group = variant.entry.group(direction);
-      const std::span<const PortSetId> ports =
-          group.is_valid() ? rows_.stranger_ports(group) : std::span<const PortSetId>();
+      const std::span<const AllowedPorts> ports =
+          group.is_valid() ? rows_.stranger_ports(group) : std::span<const AllowedPorts>();
       for (std::size_t i = 0; i < external_.size(); ++i) {
-        add(by_atom_[i], compiled_.port_sets, group.is_valid() ? ports[external_[i].atom] : PortSets::kAll);
+        add(by_atom_[i], compiled_.port_sets, group.is_valid() ? ports[external_[i].atom] : AllowedPorts());
       }
     }
   }
@@ -260,16 +265,17 @@ class Reach {
   }
 
   void add_pair(const Variant& from, const Variant& to, Found& found) {
-    const PortSetId out = from.entry.egress.is_valid() ? rows_.egress_ports(to.entry.peer) : PortSets::kAll;
-    PortSetId in = PortSets::kAll;
+    const AllowedPorts out = from.entry.egress.is_valid() ? rows_.egress_ports(to.entry.peer) : AllowedPorts();
+    AllowedPorts in;
     if (to.entry.ingress.is_valid()) {
       in = rows_.ingress_ports(to.entry.ingress);
-      if (from.entry.is_node_traffic && in != PortSets::kAll && shares_node(from, to)) {
+      if (from.entry.is_node_traffic && in.certain != PortSets::kAll && shares_node(from, to)) {
         // Where the two share a node everything passes, elsewhere what the rules say.
         add(found, compiled_.port_sets, out);
       }
     }
-    add(found, compiled_.port_sets, compiled_.port_sets.intersect(out, in));
+    PortSets& sets = compiled_.port_sets;
+    add(found, sets, {sets.intersect(out.certain, in.certain), sets.intersect(out.possible, in.possible)});
   }
 
   std::span<const cluster::NodeId> nodes(const Variant& variant) const {
@@ -291,7 +297,8 @@ class Reach {
     return {.name = external_name_, .workload = {}, .pod = {}, .range = {first, last}};
   }
 
-  void emit(const ReachEnd& source, const ReachEnd& destination, const Found& found, bool is_unknown) {
+  void emit(const ReachEnd& source, const ReachEnd& destination, const Found& found, bool may_be_unknown) {
+    const bool is_unknown = may_be_unknown || found.is_open_to_doubt;
     if (found.is_first || (found.ports == PortSets::kEmpty && !is_unknown)) {
       return;
     }

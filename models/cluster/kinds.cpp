@@ -32,13 +32,13 @@ constexpr KindInfo kKinds[] = {
 
     {"NetworkPolicy", "networkpolicy", "networkpolicies", "netpol", "networking.k8s.io extensions", kNamespaced,
      policy},
-    // The admin tiers, until they are modelled (network-policy-api v1alpha1, v1alpha2).
+    // The admin tiers (network-policy-api v1alpha1, v1alpha2).
     {"AdminNetworkPolicy", "adminnetworkpolicy", "adminnetworkpolicies", "anp", "policy.networking.k8s.io",
-     kClusterWide, unmodelled},
+     kClusterWide, policy},
     {"BaselineAdminNetworkPolicy", "baselineadminnetworkpolicy", "baselineadminnetworkpolicies", "banp",
-     "policy.networking.k8s.io", kClusterWide, unmodelled},
+     "policy.networking.k8s.io", kClusterWide, policy},
     {"ClusterNetworkPolicy", "clusternetworkpolicy", "clusternetworkpolicies", "cnp", "policy.networking.k8s.io",
-     kClusterWide, unmodelled},
+     kClusterWide, policy},
 
     {"CiliumNetworkPolicy", "ciliumnetworkpolicy", "ciliumnetworkpolicies", "", "cilium.io", kNamespaced, unmodelled},
     {"CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicy", "ciliumclusterwidenetworkpolicies", "ccnp",

@@ -243,7 +243,8 @@ Network::Visit Network::first_visit(const Flow& flow, Direction direction) {
   return visit;
 }
 
-/// Rules of the policies that isolate a pod in one direction: what an implementation that scans them walks.
+/// Rules of the policies of every tier that select a pod in one direction: what an implementation that scans them
+/// walks.
 std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction) {
   std::vector<std::uint32_t>& memo = rules_by_class_[static_cast<std::size_t>(direction)];
   const policy::ClassId pod_class = engine_->class_of(pod);
@@ -259,6 +260,13 @@ std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction) {
     for (const policy::NetworkPolicy& p : engine_->policies().network_policies) {
       if (p.isolates(direction) && p.name_space == cluster_.namespaces[shape.name_space.index()].name &&
           p.pod_selector.matches(shape.labels, cluster_.label_sets, cluster_.strings)) {
+        rules += p.rules(direction).size();
+      }
+    }
+    for (const policy::AdminPolicy& p : engine_->policies().admin_policies) {
+      const cluster::LabelSetId labels = cluster_.namespaces[shape.name_space.index()].labels;
+      if (p.subject_namespaces.matches(labels, cluster_.label_sets, cluster_.strings) &&
+          p.subject_pods.matches(shape.labels, cluster_.label_sets, cluster_.strings)) {
         rules += p.rules(direction).size();
       }
     }

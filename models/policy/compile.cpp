@@ -26,18 +26,21 @@ std::uint32_t named_target(IpProtocol protocol, Port port) {
 class Compiler {
  public:
   Compiler(Compiled& out, const cluster::Cluster& cluster, const PolicySet& policies,
-           const cni::PolicySemantics& semantics)
-      : out_(out), cluster_(cluster), policies_(policies), semantics_(semantics) {}
+           const cni::PolicySemantics& semantics, const DomainTable* names)
+      : out_(out), cluster_(cluster), policies_(policies), semantics_(semantics), names_(names) {}
 
   void run() {
     check_order();
     make_atoms();
+    // Segments are numbered in the order of evaluation.
+    add_admin_policies(Tier::admin);
     for (std::size_t i = 0; i < policies_.network_policies.size(); ++i) {
       add_policy(PolicyIndex(i));
     }
     for (Segment& segment : out_.segments) {
       deduplicate(segment);
     }
+    add_admin_policies(Tier::baseline);
     make_classes();
     index_segments();
     make_groups();
@@ -51,6 +54,8 @@ class Compiler {
       return std::tie(a.name_space, a.name) < std::tie(b.name_space, b.name);
     });
     PODWIRE_CHECK(is_sorted, "policy", "a policy set is sorted by namespace and name");
+    PODWIRE_CHECK(std::is_sorted(policies_.admin_policies.begin(), policies_.admin_policies.end(), precedes), "policy",
+                  "the admin policies of a set stand in the order of evaluation");
   }
 
   void make_atoms() {
@@ -65,12 +70,46 @@ class Compiler {
         }
       }
     }
+    for (const AdminPolicy& policy : policies_.admin_policies) {
+      for (const Direction direction : {Direction::ingress, Direction::egress}) {
+        for (const AdminRule& rule : policy.rules(direction)) {
+          for (const AdminPeer& peer : rule.peers) {
+            for (const Cidr& cidr : cidrs_of(peer)) {
+              out_.atoms.add({.cidr = cidr, .except = {}, .span = {}});
+            }
+          }
+        }
+      }
+    }
     out_.atoms.finish();
     // Strangers first, so that the peer of an atom has the atom's number; the last is a stranger without an address.
     for (std::uint32_t atom = 0; atom < out_.atoms.size(); ++atom) {
       out_.peers.intern(std::array{kNone, atom});
     }
     no_address_ = PeerId(out_.peers.intern(std::array{kNone, kNone}).id);
+  }
+
+  static Cidr alone(IpAddress ip) { return Cidr(ip, ip.is_v4() ? 32 : 128); }
+
+  /// The addresses an admin peer names; none for a peer of pods and for domain names that are not resolved.
+  std::vector<Cidr> cidrs_of(const AdminPeer& peer) const {
+    std::vector<Cidr> all = peer.networks;
+    if (peer.kind == AdminPeer::Kind::nodes) {
+      for (const cluster::Node& node : cluster_.nodes) {
+        if (peer.node_selector.matches(node.labels, cluster_.label_sets, cluster_.strings)) {
+          std::transform(node.addresses.begin(), node.addresses.end(), std::back_inserter(all), alone);
+        }
+      }
+    }
+    if (peer.kind == AdminPeer::Kind::domain_names && names_ != nullptr) {
+      for (const DomainTable::Entry& entry : names_->entries) {
+        if (std::any_of(peer.domain_names.begin(), peer.domain_names.end(),
+                        [&](const std::string& pattern) { return domain_matches(pattern, entry.name); })) {
+          std::transform(entry.addresses.begin(), entry.addresses.end(), std::back_inserter(all), alone);
+        }
+      }
+    }
+    return all;
   }
 
   std::uint32_t namespace_index(std::string_view name) const {
@@ -102,16 +141,116 @@ class Compiler {
     }
   }
 
+  void add_admin_policies(Tier tier) {
+    for (std::size_t i = 0; i < policies_.admin_policies.size(); ++i) {
+      const AdminPolicy& policy = policies_.admin_policies[i];
+      if (policy.tier != tier) {
+        continue;
+      }
+      const PolicyIndex index(policies_.network_policies.size() + i);
+      const std::uint32_t namespaces = namespaces_matching(policy.subject_namespaces);
+      const SelectorId subject = out_.selectors.intern(policy.subject_pods, cluster_.strings);
+      if (out_.namespace_sets[namespaces].empty() || out_.selectors.matches_nothing(subject)) {
+        continue;  // selects no pod
+      }
+      for (const Direction direction : {Direction::ingress, Direction::egress}) {
+        if (!policy.rules(direction).empty()) {
+          Segment& segment = out_.segments.emplace_back();
+          segment.direction = direction;
+          segment.tier = tier;
+          segment.priority = policy.priority;
+          segment.namespaces = namespaces;
+          segment.subject = subject;
+          segment.policies = {index};
+          add_admin_rules(segment, index, policy.rules(direction));
+        }
+      }
+    }
+  }
+
+  void add_admin_rules(Segment& segment, PolicyIndex policy, const std::vector<AdminRule>& rules) {
+    for (std::size_t r = 0; r < rules.size(); ++r) {
+      const PortSpecId ports = port_spec(rules[r].ports);
+      segment.uses_named_ports = segment.uses_named_ports || out_.has_names(ports);
+      for (const AdminPeer& peer : rules[r].peers) {
+        if (const PeerRuleId id = admin_peer(peer, rules[r].action); id.is_valid()) {
+          segment.grants.push_back({.peer = id,
+                                    .ports = ports,
+                                    .policy = policy,
+                                    .rule = static_cast<std::uint16_t>(r),
+                                    .action = rules[r].action,
+                                    .is_uncertain = peer.kind == AdminPeer::Kind::domain_names && names_ == nullptr});
+        }
+      }
+    }
+  }
+
+  /// None when nothing in this cluster can match.
+  PeerRuleId admin_peer(const AdminPeer& peer, RuleAction action) {
+    switch (peer.kind) {
+      case AdminPeer::Kind::namespaces:
+      case AdminPeer::Kind::pods:
+        return pods_rule(namespaces_matching(peer.namespace_selector), peer.pod_selector);
+      case AdminPeer::Kind::domain_names:
+        return names_ == nullptr ? plain_rule(Compiled::kStrangers) : block_rule(Compiled::kIpBlock, cidrs_of(peer));
+      case AdminPeer::Kind::networks:
+        return block_rule(Compiled::kIpBlock, cidrs_of(peer));
+      case AdminPeer::Kind::nodes:
+        return block_rule(Compiled::kNodes, cidrs_of(peer));
+      case AdminPeer::Kind::unknown:
+        break;
+    }
+    return action == RuleAction::allow ? PeerRuleId() : plain_rule(Compiled::kAny);  // fails closed
+  }
+
+  PeerRuleId plain_rule(Compiled::PeerKind kind) {
+    return PeerRuleId(out_.peer_rules.intern(std::array<std::uint32_t, 1>{kind}).id);
+  }
+
+  PeerRuleId block_rule(Compiled::PeerKind kind, const std::vector<Cidr>& cidrs) {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> intervals;
+    for (const Cidr& cidr : cidrs) {
+      const Words ranges = out_.atoms.ranges_of({.cidr = cidr, .except = {}, .span = {}});
+      for (std::size_t i = 0; i < ranges.size(); i += 2) {
+        intervals.emplace_back(ranges[i], ranges[i + 1]);
+      }
+    }
+    std::sort(intervals.begin(), intervals.end());
+    Words merged;
+    for (const auto& [first, last] : intervals) {
+      if (!merged.empty() && first <= merged.back()) {
+        merged.back() = std::max(merged.back(), last);
+      } else {
+        merged.insert(merged.end(), {first, last});
+      }
+    }
+    if (merged.empty()) {
+      return {};
+    }
+    const std::uint32_t block = out_.ip_blocks.intern(merged).id;
+    return PeerRuleId(out_.peer_rules.intern(std::array<std::uint32_t, 2>{kind, block}).id);
+  }
+
+  PeerRuleId pods_rule(std::uint32_t namespaces, const cluster::LabelSelector& selector) {
+    const SelectorId pods = out_.selectors.intern(selector, cluster_.strings);
+    if (out_.selectors.matches_nothing(pods) || out_.namespace_sets[namespaces].empty()) {
+      return {};
+    }
+    return PeerRuleId(
+        out_.peer_rules.intern(std::array<std::uint32_t, 3>{Compiled::kPods, namespaces, pods.value()}).id);
+  }
+
   Segment& segment_of(Direction direction, std::uint32_t name_space, SelectorId subject) {
     const auto [id, is_new] =
         segment_keys_.intern(std::array{static_cast<std::uint32_t>(direction), name_space, subject.value()});
     if (is_new) {
+      segments_by_key_.push_back(out_.segments.size());
       Segment& segment = out_.segments.emplace_back();
       segment.direction = direction;
       segment.name_space = cluster::NamespaceId(name_space);
       segment.subject = subject;
     }
-    return out_.segments[id];
+    return out_.segments[segments_by_key_[id]];
   }
 
   void add_rule(Segment& segment, PolicyIndex policy, std::uint16_t number, const Rule& rule,
@@ -140,15 +279,10 @@ class Compiler {
       const std::uint32_t block = out_.ip_blocks.intern(ranges).id;
       return PeerRuleId(out_.peer_rules.intern(std::array<std::uint32_t, 2>{Compiled::kIpBlock, block}).id);
     }
-    const SelectorId pods =
-        out_.selectors.intern(peer.pod_selector.value_or(cluster::LabelSelector()), cluster_.strings);
     const std::uint32_t spaces = peer.namespace_selector
                                      ? namespaces_matching(*peer.namespace_selector)
                                      : out_.namespace_sets.intern(std::array{name_space, name_space + 1}).id;
-    if (out_.selectors.matches_nothing(pods) || out_.namespace_sets[spaces].empty()) {
-      return {};
-    }
-    return PeerRuleId(out_.peer_rules.intern(std::array<std::uint32_t, 3>{Compiled::kPods, spaces, pods.value()}).id);
+    return pods_rule(spaces, peer.pod_selector.value_or(cluster::LabelSelector()));
   }
 
   /// The namespaces a selector matches, as ranges; found through the rarest label it asks for.
@@ -207,7 +341,11 @@ class Compiler {
     for (const PortRule& port : ports) {
       if (!port.name.empty()) {
         const auto [entry, is_new] = port_names_.try_emplace(port.name, static_cast<std::uint32_t>(port_names_.size()));
-        names.emplace_back(entry->second, static_cast<std::uint32_t>(port.protocol));
+        for (const IpProtocol protocol : kProtocols) {
+          if (port.has_any_protocol || protocol == port.protocol) {
+            names.emplace_back(entry->second, static_cast<std::uint32_t>(protocol));
+          }
+        }
       } else if (port.is_all()) {
         ranges.push_back({.protocol = port.protocol, .first = 1, .last = 65535});
       } else {
@@ -227,6 +365,9 @@ class Compiler {
 
   /// Rules that say the same stand once, under the least (policy, rule).
   static void deduplicate(Segment& segment) {
+    if (segment.tier != Tier::network_policy) {
+      return;  // there the order counts
+    }
     const auto by_content = [](const Grant& a, const Grant& b) {
       return std::tie(a.peer, a.ports, a.policy, a.rule) < std::tie(b.peer, b.ports, b.policy, b.rule);
     };
@@ -321,6 +462,10 @@ class Compiler {
     }
     for (std::size_t s = 0; s < out_.segments.size(); ++s) {
       const Segment& segment = out_.segments[s];
+      if (segment.tier != Tier::network_policy) {
+        index_admin_segment(static_cast<std::uint32_t>(s));
+        continue;
+      }
       std::vector<cluster::Label> entrances = out_.selectors.entrances(segment.subject, counts);
       if (entrances.empty()) {
         entrances.emplace_back();
@@ -330,6 +475,17 @@ class Compiler {
       }
     }
     segment_index_.finish();
+  }
+
+  /// Subjects of admin policies are namespaces first: each namespace knows the segments that may select its pods.
+  void index_admin_segment(std::uint32_t s) {
+    admin_segments_.resize(cluster_.namespaces.size());
+    const std::span<const std::uint32_t> spaces = out_.namespace_sets[out_.segments[s].namespaces];
+    for (std::size_t i = 0; i < spaces.size(); i += 2) {
+      for (std::uint32_t n = spaces[i]; n < spaces[i + 1]; ++n) {
+        admin_segments_[n].push_back(s);
+      }
+    }
   }
 
   void make_groups() {
@@ -347,6 +503,11 @@ class Compiler {
       segment_index_.for_each({}, name_space, name_space + 1, consider);
       for (const cluster::Label& label : labels) {
         segment_index_.for_each(label, name_space, name_space + 1, consider);
+      }
+      if (!admin_segments_.empty()) {
+        for (const std::uint32_t s : admin_segments_[name_space]) {
+          consider(0, s);
+        }
       }
       for (const Direction direction : {Direction::ingress, Direction::egress}) {
         groups_by_class_[c][static_cast<std::size_t>(direction)] =
@@ -371,12 +532,37 @@ class Compiler {
       group.direction = direction;
       group.named_ports = NamedPortsId(words[1]);
       group.content = id;
-      group.first_policy = out_.segments[selected[0]].policies[0];
       for (const std::uint32_t s : selected) {
-        group.first_policy = std::min(group.first_policy, out_.segments[s].policies[0]);
+        const Segment& segment = out_.segments[s];
+        if (segment.tier == Tier::admin) {
+          ++group.admin_count;
+        } else if (segment.tier == Tier::network_policy) {
+          ++group.network_policy_count;
+          group.first_policy =
+              group.first_policy.is_valid() ? std::min(group.first_policy, segment.policies[0]) : segment.policies[0];
+        }
       }
+      group.tiers = tier_list_of(group, selected);
     }
     return GroupId(id);
+  }
+
+  TierListId tier_list_of(const Group& group, const Words& selected) {
+    Words words = {static_cast<std::uint32_t>(group.direction), kNone, group.admin_count};
+    for (const std::uint32_t s : selected) {
+      if (out_.segments[s].tier != Tier::network_policy) {
+        words.push_back(s);
+        words[1] = out_.segments[s].uses_named_ports ? group.named_ports.value() : words[1];
+      }
+    }
+    if (words.size() == 3) {
+      return {};
+    }
+    const auto [id, is_new] = out_.tier_contents.intern(words);
+    if (is_new) {
+      out_.tier_lists.push_back({.direction = group.direction, .named_ports = NamedPortsId(words[1]), .content = id});
+    }
+    return TierListId(id);
   }
 
   void make_view() {
@@ -405,23 +591,27 @@ class Compiler {
   const cluster::Cluster& cluster_;
   const PolicySet& policies_;
   const cni::PolicySemantics& semantics_;
+  const DomainTable* names_;  // null: not known
 
   PeerId no_address_;
   WordTable segment_keys_;  // direction, namespace, subject selector
+  std::vector<std::size_t> segments_by_key_;
   boost::unordered_flat_map<std::string_view, std::uint32_t> port_names_;
   boost::unordered_flat_map<std::uint32_t, std::uint32_t> sets_by_selector_;
   bool has_namespace_index_ = false;
   LabelIndex namespace_index_;
   LabelCounts namespace_counts_;
   LabelIndex segment_index_;
+  std::vector<std::vector<std::uint32_t>> admin_segments_;  // by namespace; empty: there are none
   std::vector<bool> reads_key_;
   std::vector<std::uint32_t> names_by_template_;
   std::vector<ClassId> class_by_shape_;
   std::vector<std::array<GroupId, 2>> groups_by_class_;
 };
 
-Compiled::Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics) {
-  Compiler(*this, cluster, policies, semantics).run();
+Compiled::Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics,
+                   const DomainTable* names) {
+  Compiler(*this, cluster, policies, semantics, names).run();
 }
 
 }  // namespace podwire::policy

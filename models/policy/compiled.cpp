@@ -36,10 +36,17 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
   switch (words[0]) {
     case kAny:
       return true;
+    case kNodes:
+      if (id != kNone) {
+        return false;
+      }
+      [[fallthrough]];
     case kIpBlock: {
       const std::uint32_t atom = peers[peer.value()][1];
       return atom != kNone && is_inside(ip_blocks[words[1]], atom);
     }
+    case kStrangers:
+      return id == kNone;
     default:
       return id != kNone && is_inside(namespace_sets[words[1]], classes[id][0]) &&
              selectors.matches(SelectorId(words[2]), labels_of(ClassId(id)));
@@ -89,27 +96,99 @@ NamedPortsId Compiled::names_for(GroupId group, PeerId peer) const {
   return id.is_valid() ? names_of(id) : NamedPortsId();
 }
 
-PortSetId Compiled::ports_for(GroupId group, PeerId peer) {
-  PortSetId ports = PortSets::kEmpty;
+std::span<const std::uint32_t> Compiled::segments_of(GroupId group, Tier tier) const {
+  const Group& g = groups[group.index()];
+  const std::span<const std::uint32_t> all = group_contents[g.content].subspan(2);
+  return tier == Tier::admin ? all.first(g.admin_count) : all.subspan(g.admin_count + g.network_policy_count);
+}
+
+AllowedPorts Compiled::ports_for(GroupId group, PeerId peer) {
+  PortSetId granted = PortSets::kEmpty;
   const NamedPortsId named = names_for(group, peer);
   for (const std::uint32_t s : segments_of(group)) {
     for (const Grant& grant : segments[s].grants) {
       if (peer_matches(grant.peer, peer)) {
-        ports = port_sets.unite(ports, resolve(grant.ports, named));
+        granted = port_sets.unite(granted, resolve(grant.ports, named));
       }
     }
   }
-  return ports;
+  return ports_for(group, peer, granted);
+}
+
+AllowedPorts Compiled::ports_for(GroupId group, PeerId peer, PortSetId granted) {
+  const Group& g = groups[group.index()];
+  if (!g.tiers.is_valid()) {
+    return {granted, granted};
+  }
+  return combine(tier_ports(g.tiers, peer), g.is_isolated(), granted);
+}
+
+std::pair<TierPorts, TierPorts> Compiled::tier_ports(TierListId id, PeerId peer) {
+  const TierList& list = tier_lists[id.index()];
+  NamedPortsId named = list.named_ports;
+  if (list.direction == Direction::egress) {
+    const ClassId destination = class_of(peer);
+    named = destination.is_valid() ? names_of(destination) : NamedPortsId();
+  }
+  const std::span<const std::uint32_t> words = tier_contents[list.content];
+  const std::span<const std::uint32_t> ids = words.subspan(3);
+  return {ports_of_tier(ids.first(words[2]), named, peer), ports_of_tier(ids.subspan(words[2]), named, peer)};
+}
+
+/// Rules top-down, policies by priority: what a rule matches is taken from what the later ones see. Policies of one
+/// priority see the same, and what they take counts together.
+TierPorts Compiled::ports_of_tier(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer) {
+  TierPorts result = {PortSets::kEmpty, PortSets::kEmpty, PortSets::kEmpty};
+  PortSetId rest = PortSets::kAll;           // of earlier priorities
+  PortSetId rest_of_level = PortSets::kAll;  // what no policy of this priority has taken
+  for (std::size_t i = 0; i < segment_ids.size() && rest != PortSets::kEmpty; ++i) {
+    const Segment& segment = segments[segment_ids[i]];
+    PortSetId seen = rest;
+    for (const Grant& grant : segment.grants) {
+      if (seen == PortSets::kEmpty) {
+        break;
+      }
+      if (!peer_matches(grant.peer, peer)) {
+        continue;
+      }
+      const PortSetId ports = port_sets.intersect(resolve(grant.ports, named), seen);
+      PortSetId& sum = grant.action == RuleAction::allow  ? result.allow
+                       : grant.action == RuleAction::deny ? result.deny
+                                                          : result.pass;
+      sum = port_sets.unite(sum, ports);
+      if (!grant.is_uncertain) {
+        seen = port_sets.intersect(seen, port_sets.complement(ports));
+      }
+    }
+    rest_of_level = port_sets.intersect(rest_of_level, seen);
+    if (i + 1 == segment_ids.size() || segments[segment_ids[i + 1]].priority != segment.priority) {
+      rest = rest_of_level;
+    }
+  }
+  result.pass = port_sets.unite(result.pass, rest_of_level);
+  return result;
+}
+
+AllowedPorts Compiled::after(const TierPorts& tier, const AllowedPorts& rest) {
+  const PortSetId may_allow = port_sets.unite(tier.allow, port_sets.intersect(tier.pass, rest.possible));
+  const PortSetId may_deny =
+      port_sets.unite(tier.deny, port_sets.intersect(tier.pass, port_sets.complement(rest.certain)));
+  return {.certain = port_sets.complement(may_deny), .possible = may_allow};
+}
+
+AllowedPorts Compiled::combine(const std::pair<TierPorts, TierPorts>& tiers, bool is_isolated, PortSetId granted) {
+  return after(tiers.first, is_isolated ? AllowedPorts{granted, granted} : after(tiers.second, {}));
 }
 
 std::size_t Compiled::memory_bytes() const {
   std::size_t bytes = selectors.memory_bytes() + atoms.memory_bytes() + port_sets.memory_bytes();
   for (const WordTable* table : {&namespace_sets, &ip_blocks, &peer_rules, &port_specs, &label_rows_, &named_ports,
-                                 &classes, &peers, &group_contents}) {
+                                 &classes, &peers, &group_contents, &tier_contents}) {
     bytes += table->memory_bytes();
   }
   bytes += row_labels_.capacity() * sizeof(cluster::Label) + row_begins_.capacity() * sizeof(std::size_t);
-  bytes += segments.capacity() * sizeof(Segment) + groups.capacity() * sizeof(Group);
+  bytes += segments.capacity() * sizeof(Segment) + groups.capacity() * sizeof(Group) +
+           tier_lists.capacity() * sizeof(TierList);
   for (const Segment& segment : segments) {
     bytes += segment.policies.capacity() * sizeof(PolicyIndex) + segment.grants.capacity() * sizeof(Grant);
   }

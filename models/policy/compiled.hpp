@@ -1,21 +1,24 @@
 // What PolicyEngine compiles a policy set into, and the questions that need no memo.
 //
-//   policy ─ subject selector ─→ segment (policies of one namespace and direction with one subject selector)
-//     └ rules → grants (peer rule, port spec, policy, rule), deduplicated within the segment
-//   pod shape ─→ class ─→ group per direction = its segments (+ the class's named ports where ingress needs them)
+//   NetworkPolicy ─ subject selector ─→ segment (policies of one namespace and direction with one subject selector)
+//   admin policy ─→ a segment of its own per direction
+//     └ rules → grants (peer rule, port spec, policy, rule, action); of NetworkPolicies deduplicated within the segment
+//   pod shape ─→ class ─→ group per direction = its segments in the order of evaluation (+ the class's named ports
+//                         where ingress needs them)
 //   address ─→ atom;  peer = (class, atom)
-//   (group, peer) ─→ matching grants ─→ port map or port set
+//   (group, peer) ─→ matching grants ─→ port map or port sets
 //
 // All content is hash-consed, ids are never reused, and nothing here is as large as classes × classes: memory is
 // O(pods + classes × segments that select each + rules). The View alone says what is the case now (pod → peer and
-// groups); a change in time replaces entries of the View and adds content. Tiers: a group's segments are NetworkPolicy
-// ones; an admin tier is evaluated before and a baseline tier after them, in add_grants(), and takes part in a group's
-// identity by its segments.
+// groups); a change in time replaces entries of the View and adds content. Segments are numbered in the order of
+// evaluation (admin tier by priority, NetworkPolicies, baseline tier), so that a group's sorted list is in order. A
+// tier list is what groups have in common but for their NetworkPolicies: few, where groups are many.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "models/policy/atoms.hpp"
@@ -30,29 +33,58 @@ using PeerRuleId = Id<struct PeerRuleTag>;
 using PortSpecId = Id<struct PortSpecTag>;
 using SegmentId = Id<struct SegmentTag>;
 using NamedPortsId = Id<struct NamedPortsTag>;
+using TierListId = Id<struct TierListTag>;
 
-/// "Peers that match `peer` may talk on `ports`", with the rule that says so.
+/// "Peers that match `peer` may (or, in an admin tier, shall or shall not) talk on `ports`", with the rule that says
+/// so.
 struct Grant {
   PeerRuleId peer;
   PortSpecId ports;
   PolicyIndex policy;
   std::uint16_t rule = 0;
+  RuleAction action = RuleAction::allow;
+  bool is_uncertain = false;  // whether the peer matches is not known (an unresolved domain name)
 };
 
 struct Segment {
   Direction direction = Direction::ingress;
-  cluster::NamespaceId name_space;
+  Tier tier = Tier::network_policy;
+  std::uint16_t priority = 0;       // of an admin policy
+  cluster::NamespaceId name_space;  // of NetworkPolicies
+  std::uint32_t namespaces = 0;     // of an admin policy's subject, a namespace set
   SelectorId subject;
   bool uses_named_ports = false;
   std::vector<PolicyIndex> policies;  // ascending
-  std::vector<Grant> grants;          // by (policy, rule); of equal (peer, ports) the least
+  std::vector<Grant> grants;          // by (policy, rule); of a NetworkPolicy's equal (peer, ports) the least
 };
 
 struct Group {
   Direction direction = Direction::ingress;
-  NamedPortsId named_ports;   // of the subject, where ingress rules use names; none otherwise
-  PolicyIndex first_policy;   // the least isolating one
-  std::uint32_t content = 0;  // in group_contents: direction, named ports, segments
+  NamedPortsId named_ports;                // of the subject, where ingress rules use names; none otherwise
+  PolicyIndex first_policy;                // the least isolating one; none: NetworkPolicies do not isolate
+  std::uint32_t content = 0;               // in group_contents: direction, named ports, segments
+  std::uint32_t admin_count = 0;           // segments of the admin tier, which come first
+  std::uint32_t network_policy_count = 0;  // segments of NetworkPolicies, which come next
+  TierListId tiers;                        // none: no segments of other tiers
+  bool is_isolated() const { return network_policy_count > 0; }
+};
+
+/// The segments of the admin and baseline tiers that groups share.
+struct TierList {
+  Direction direction = Direction::ingress;
+  NamedPortsId named_ports;   // as of a group, where these segments use names
+  std::uint32_t content = 0;  // in tier_contents: direction, named ports, number of admin segments, segments
+};
+
+/// What a tier may do, by port; every port is in one of the sets, in several where the policies leave it open.
+struct TierPorts {
+  PortSetId allow, deny, pass;
+};
+
+/// Ports that are allowed for sure, and those that may be; they differ where a verdict is unknown.
+struct AllowedPorts {
+  PortSetId certain = PortSets::kAll;
+  PortSetId possible = PortSets::kAll;
 };
 
 /// A pod in the View.
@@ -73,35 +105,49 @@ struct View {
 
 class Compiled {
  public:
-  Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics);
+  Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics,
+           const DomainTable* names);
 
   // Content.
   SelectorTable selectors;
   Atoms atoms;
   WordTable namespace_sets;  // [first, last) pairs
   WordTable ip_blocks;       // [first, last) pairs of atoms
-  WordTable peer_rules;      // kind, then kAny: nothing; kIpBlock: ip block; kPods: namespace set, selector
+  WordTable peer_rules;      // kind, then kAny, kStrangers: nothing; kIpBlock, kNodes: ip block; kPods: namespace
+                             // set, selector
   WordTable port_specs;      // PortSetId of the numbers, then (name, protocol) pairs
   WordTable named_ports;     // (name, protocol << 16 | number) pairs
   WordTable classes;         // namespace, label row, named ports
   WordTable peers;           // class, atom; either may be none
   WordTable group_contents;
+  WordTable tier_contents;
   std::vector<Segment> segments;
   std::vector<Group> groups;
+  std::vector<TierList> tier_lists;
   PortSets port_sets;
   View view;
 
-  enum PeerKind : std::uint32_t { kAny, kIpBlock, kPods };
+  enum PeerKind : std::uint32_t {
+    kAny,
+    kIpBlock,
+    kPods,
+    kNodes,      // addresses of a block that are no pod's
+    kStrangers,  // every address that is no pod's
+  };
   static constexpr std::uint32_t kNone = 0xffff'ffff;
 
   bool peer_matches(PeerRuleId rule, PeerId peer) const;
   /// The ports of a spec where `named` says what names stand for.
   PortSetId resolve(PortSpecId spec, NamedPortsId named);
   bool has_names(PortSpecId spec) const { return port_specs[spec.value()].size() > 1; }
+  /// The segments of NetworkPolicies.
   std::span<const std::uint32_t> segments_of(GroupId group) const {
-    return group_contents[groups[group.index()].content].subspan(2);
+    const Group& g = groups[group.index()];
+    return group_contents[g.content].subspan(2 + g.admin_count, g.network_policy_count);
   }
-  /// Every policy of the group, ascending.
+  /// The segments of another tier, in the order of evaluation.
+  std::span<const std::uint32_t> segments_of(GroupId group, Tier tier) const;
+  /// Every NetworkPolicy of the group, ascending.
   std::vector<PolicyIndex> policies_of(GroupId group) const;
   /// The named ports that count for a group and a peer: the destination's.
   NamedPortsId names_for(GroupId group, PeerId peer) const;
@@ -112,11 +158,20 @@ class Compiled {
   std::uint32_t intern_labels(std::span<const std::uint32_t> words);
   /// The peer of an address that is no pod's.
   PeerId peer_at(IpAddress ip) const { return PeerId(atoms.atom_of(ip).value()); }
-  /// The ports that `group` lets `peer` have; evaluates the rules.
-  PortSetId ports_for(GroupId group, PeerId peer);
+  /// The ports that `group` lets `peer` have; evaluates the rules of every tier.
+  AllowedPorts ports_for(GroupId group, PeerId peer);
+  /// The same from what the group's NetworkPolicies grant.
+  AllowedPorts ports_for(GroupId group, PeerId peer, PortSetId granted);
+  /// What the admin and the baseline segments of a list do to a peer.
+  std::pair<TierPorts, TierPorts> tier_ports(TierListId list, PeerId peer);
+  /// The outcome of a group whose NetworkPolicies grant `granted`.
+  AllowedPorts combine(const std::pair<TierPorts, TierPorts>& tiers, bool is_isolated, PortSetId granted);
   std::size_t memory_bytes() const;
 
  private:
+  TierPorts ports_of_tier(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer);
+  AllowedPorts after(const TierPorts& tier, const AllowedPorts& rest);
+
   WordTable label_rows_;  // key, value pairs: labels under the keys that selectors read
   std::vector<cluster::Label> row_labels_;
   std::vector<std::size_t> row_begins_ = {0};                     // one more than there are rows

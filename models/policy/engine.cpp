@@ -12,10 +12,6 @@
 
 namespace podwire::policy {
 
-std::string_view to_string(Direction direction) {
-  return direction == Direction::ingress ? "ingress" : "egress";
-}
-
 std::string_view to_string(Cause cause) {
   switch (cause) {
     case Cause::no_policy:
@@ -34,17 +30,38 @@ std::string_view to_string(Cause cause) {
       return "not-a-subject";
     case Cause::unmodelled:
       return "unmodelled";
+    case Cause::conflict:
+      return "conflict";
+    case Cause::unresolved:
+      return "unresolved";
+  }
+  return "";
+}
+
+std::string_view to_string(TierStep::Outcome outcome) {
+  switch (outcome) {
+    case TierStep::Outcome::allow:
+      return "allow";
+    case TierStep::Outcome::deny:
+      return "deny";
+    case TierStep::Outcome::pass:
+      return "pass";
+    case TierStep::Outcome::skipped:
+      return "skipped";
+    case TierStep::Outcome::unknown:
+      return "unknown";
   }
   return "";
 }
 
 PolicyEngine::Impl::Impl(const cluster::Cluster& cluster_in, const PolicySet& policies_in,
-                         const cni::Profile& profile_in)
+                         const cni::Profile& profile_in, const DomainTable* names_in)
     : cluster(&cluster_in),
       policies(&policies_in),
       profile(&profile_in),
+      names(names_in),
       semantics(profile_in.policy),
-      compiled(cluster_in, policies_in, profile_in.policy),
+      compiled(cluster_in, policies_in, profile_in.policy, names_in),
       has_unmodelled(!cluster_in.unmodelled.empty()),
       unmodelled_by_namespace(cluster_in.namespaces.size(), kNone) {
   for (std::size_t i = 0; i < cluster->unmodelled.size(); ++i) {
@@ -126,8 +143,9 @@ std::uint32_t PolicyEngine::Impl::cell(GroupId group, PeerId peer) {
   return map;
 }
 
-PolicyEngine::PolicyEngine(const cluster::Cluster& cluster, const PolicySet& policies, const cni::Profile& profile)
-    : impl_(std::make_unique<Impl>(cluster, policies, profile)) {}
+PolicyEngine::PolicyEngine(const cluster::Cluster& cluster, const PolicySet& policies, const cni::Profile& profile,
+                           const DomainTable* names)
+    : impl_(std::make_unique<Impl>(cluster, policies, profile, names)) {}
 PolicyEngine::PolicyEngine(PolicyEngine&&) noexcept = default;
 PolicyEngine& PolicyEngine::operator=(PolicyEngine&&) noexcept = default;
 PolicyEngine::~PolicyEngine() = default;
@@ -151,16 +169,39 @@ PortSet PolicyEngine::allowed_ports(Direction direction, const Peer& subject, co
   if (!first.group.is_valid()) {
     return PortSet::all();
   }
-  return impl_->compiled.port_sets[impl_->compiled.ports_for(first.group, impl_->peer_of(other))];
+  const AllowedPorts ports = impl_->compiled.ports_for(first.group, impl_->peer_of(other));
+  unknown = unknown || ports.certain != ports.possible;
+  return impl_->compiled.port_sets[ports.certain];
+}
+
+std::string PolicyEngine::policy_name(PolicyIndex index) const {
+  return is_admin(index) ? admin_policy(index).full_name() : policy(index).full_name();
+}
+
+Span PolicyEngine::policy_span(PolicyIndex index) const {
+  return is_admin(index) ? admin_policy(index).span : policy(index).span;
+}
+
+Tier PolicyEngine::policy_tier(PolicyIndex index) const {
+  return is_admin(index) ? admin_policy(index).tier : Tier::network_policy;
+}
+
+Span PolicyEngine::rule_span(PolicyIndex index, Direction direction, std::uint16_t rule) const {
+  return is_admin(index) ? admin_policy(index).rules(direction)[rule].span : policy(index).rules(direction)[rule].span;
 }
 
 std::string PolicyEngine::deciding_rule(Direction direction, const Verdict& verdict) const {
+  const std::string way(to_string(direction));
   switch (verdict.cause) {
     case Cause::rule:
-      return policy(verdict.policy).full_name() + " " + std::string(to_string(direction)) + " rule " +
-             std::to_string(verdict.rule);
+      return policy_name(verdict.policy) + " " + way + " rule " + std::to_string(verdict.rule);
     case Cause::default_deny:
-      return "default deny " + std::string(to_string(direction)) + " (" + policy(verdict.policy).full_name() + ")";
+      return "default deny " + way + " (" + policy_name(verdict.policy) + ")";
+    case Cause::conflict:
+      return policy_name(verdict.policy) + " and " + policy_name(verdict.rival()) + " of equal priority disagree";
+    case Cause::unresolved:
+      return policy_name(verdict.policy) + " " + way + " rule " + std::to_string(verdict.rule) +
+             " asks for unresolved domain names";
     case Cause::unmodelled: {
       const cluster::UnmodelledObject& object = cluster().unmodelled[verdict.unmodelled];
       return object.kind + " " + object.full_name + " is not modelled";

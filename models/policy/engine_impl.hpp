@@ -15,7 +15,8 @@ struct PolicyEngine::Impl {
   static constexpr std::uint32_t kNone = 0xffff'ffff;
   static constexpr std::size_t kMostPortMapWords = std::size_t{1} << 24;  // 64 MiB
 
-  Impl(const cluster::Cluster& cluster_in, const PolicySet& policies_in, const cni::Profile& profile_in);
+  Impl(const cluster::Cluster& cluster_in, const PolicySet& policies_in, const cni::Profile& profile_in,
+       const DomainTable* names);
 
   struct Preliminary {
     Verdict verdict;
@@ -30,6 +31,7 @@ struct PolicyEngine::Impl {
   const cluster::Cluster* cluster;
   const PolicySet* policies;
   const cni::Profile* profile;
+  const DomainTable* names;  // null: not known
   cni::PolicySemantics semantics;
   Compiled compiled;
   CellMemo cells;

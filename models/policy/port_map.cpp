@@ -9,6 +9,17 @@ namespace {
 
 constexpr std::uint32_t kKeys = static_cast<std::uint32_t>(std::size(kProtocols)) << 16;
 
+/// Port 0 is nobody's; it goes with port 1 so that whole protocols join into one run.
+std::uint32_t first_key(const PortSet::Range& range) {
+  return static_cast<std::uint32_t>(range.protocol) << 16 | (range.first == 1 ? 0u : range.first);
+}
+
+bool holds(const PortSet& set, std::uint32_t key) {
+  return std::any_of(set.ranges.begin(), set.ranges.end(), [key](const PortSet::Range& range) {
+    return first_key(range) <= key && key <= (static_cast<std::uint32_t>(range.protocol) << 16 | range.last);
+  });
+}
+
 }  // namespace
 
 /// Fills matching_ with the grants that hold for the peer, the least rule first.
@@ -48,24 +59,30 @@ void PortMaps::add_piece(Piece piece) {
   }
 }
 
-void PortMaps::append_run(std::uint32_t first, const Verdict& verdict) {
-  const std::uint32_t flags = static_cast<std::uint32_t>(verdict.rule) << 16 |
-                              static_cast<std::uint32_t>(verdict.cause) << 8 |
-                              static_cast<std::uint32_t>(verdict.action);
-  if (!words_.empty() && words_[words_.size() - 2] == verdict.policy.value() && words_.back() == flags) {
-    return;
+void PortMaps::append(Runs& runs, std::uint32_t first, const Verdict& verdict) {
+  if (!runs.empty()) {
+    const Verdict& last = runs.back().verdict;
+    if (last.policy == verdict.policy && last.rule == verdict.rule && last.cause == verdict.cause &&
+        last.action == verdict.action && last.tier == verdict.tier && last.unmodelled == verdict.unmodelled) {
+      return;
+    }
   }
-  words_.insert(words_.end(), {first, verdict.policy.value(), flags});
+  runs.push_back({.first = first, .verdict = verdict});
 }
 
-std::uint32_t PortMaps::evaluate(Compiled& compiled, GroupId group, PeerId peer) {
+/// Fills runs_ with what the group's NetworkPolicies say; no_policy where there are none.
+void PortMaps::evaluate_network_policies(Compiled& compiled, GroupId group, PeerId peer) {
+  runs_.clear();
+  const Group& g = compiled.groups[group.index()];
+  if (!g.is_isolated()) {
+    append(runs_, 0, Verdict());
+    return;
+  }
   collect(compiled, group, peer);
   pieces_.clear();
   for (const Matching& grant : matching_) {
     for (const PortSet::Range& range : compiled.port_sets[grant.ports].ranges) {
-      // Port 0 is nobody's; it goes with port 1 so that whole protocols join into one run.
-      const std::uint32_t first = range.first == 1 ? 0 : range.first;
-      add_piece({.first = key_of(range.protocol, first),
+      add_piece({.first = first_key(range),
                  .last = key_of(range.protocol, range.last),
                  .policy = grant.policy,
                  .rule = grant.rule});
@@ -75,19 +92,165 @@ std::uint32_t PortMaps::evaluate(Compiled& compiled, GroupId group, PeerId peer)
     }
   }
   const Verdict deny = {
-      .action = Action::deny, .cause = Cause::default_deny, .policy = compiled.groups[group.index()].first_policy};
-  words_.clear();
+      .action = Action::deny, .cause = Cause::default_deny, .policy = g.first_policy, .tier = Tier::network_policy};
   std::uint32_t next = 0;
   for (const Piece& piece : pieces_) {
     if (piece.first > next) {
-      append_run(next, deny);
+      append(runs_, next, deny);
     }
-    append_run(piece.first,
-               {.action = Action::allow, .cause = Cause::rule, .rule = piece.rule, .policy = piece.policy});
+    append(runs_, piece.first,
+           {.action = Action::allow,
+            .cause = Cause::rule,
+            .rule = piece.rule,
+            .policy = piece.policy,
+            .tier = Tier::network_policy});
     next = piece.last + 1;
   }
   if (next < kKeys) {
-    append_run(next, deny);
+    append(runs_, next, deny);
+  }
+}
+
+/// Fills tier_rules_ with the rules of a tier that hold for the peer, in order, as far as they can matter.
+void PortMaps::collect_tier(Compiled& compiled, std::span<const std::uint32_t> segments, NamedPortsId named,
+                            PeerId peer) {
+  tier_rules_.clear();
+  std::uint32_t level = 0;
+  bool is_decided = false;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const Segment& segment = compiled.segments[segments[i]];
+    if (i > 0 && segment.priority != compiled.segments[segments[i - 1]].priority) {
+      if (is_decided) {
+        return;
+      }
+      ++level;
+    }
+    for (const Grant& grant : segment.grants) {
+      if (!compiled.peer_matches(grant.peer, peer)) {
+        continue;
+      }
+      const PortSetId ports = compiled.resolve(grant.ports, named);
+      tier_rules_.push_back({.level = level,
+                             .policy = grant.policy,
+                             .rule = grant.rule,
+                             .action = grant.action,
+                             .is_uncertain = grant.is_uncertain,
+                             .ports = ports});
+      if (ports == PortSets::kAll && !grant.is_uncertain) {
+        is_decided = true;
+        break;
+      }
+    }
+  }
+}
+
+/// The verdict of the rules in tier_rules_ for one key; `rest` is what comes after the tier. Of one priority an
+/// implementation may apply any policy that matches, and a domain name may match or not: the verdict is known where
+/// all of that comes to the same.
+Verdict PortMaps::judge(const Compiled& compiled, Tier tier, std::uint32_t key, const Verdict& rest) const {
+  const auto verdict_of = [&](const TierRule& rule) {
+    return rule.action == RuleAction::pass
+               ? rest
+               : Verdict{.action = rule.action == RuleAction::allow ? Action::allow : Action::deny,
+                         .cause = Cause::rule,
+                         .rule = rule.rule,
+                         .policy = rule.policy,
+                         .tier = tier};
+  };
+  const TierRule* sure = nullptr;   // of the first policy that certainly matches
+  const TierRule* rival = nullptr;  // of the first other of its priority that comes to something else
+  const TierRule* doubt = nullptr;  // the first that may match
+  PolicyIndex answered;             // has certainly matched: its further rules do not count
+  for (const TierRule& rule : tier_rules_) {
+    if (sure != nullptr && rule.level != sure->level) {
+      break;
+    }
+    if (rule.policy == answered || !holds(compiled.port_sets[rule.ports], key)) {
+      continue;
+    }
+    if (rule.is_uncertain) {
+      doubt = doubt != nullptr ? doubt : &rule;
+      continue;
+    }
+    answered = rule.policy;
+    if (sure == nullptr) {
+      sure = &rule;
+    } else if (rival == nullptr && verdict_of(rule).action != verdict_of(*sure).action) {
+      rival = &rule;
+    }
+  }
+  const Verdict first = sure != nullptr ? verdict_of(*sure) : rest;
+  if (rival != nullptr) {
+    return {.action = Action::unknown,
+            .cause = Cause::conflict,
+            .rule = sure->rule,
+            .policy = sure->policy,
+            .unmodelled = rival->policy.value(),
+            .tier = tier};
+  }
+  if (doubt != nullptr && !first.is_allowed()) {
+    return {.action = Action::unknown,
+            .cause = Cause::unresolved,
+            .rule = doubt->rule,
+            .policy = doubt->policy,
+            .tier = tier};
+  }
+  return first;
+}
+
+/// Lays a tier over what comes after it, in runs_.
+void PortMaps::lay_over(Compiled& compiled, std::span<const std::uint32_t> segments, Tier tier, NamedPortsId named,
+                        PeerId peer) {
+  collect_tier(compiled, segments, named, peer);
+  if (tier_rules_.empty()) {
+    return;
+  }
+  std::vector<std::uint32_t> keys;  // where the answer may change
+  for (const Run& run : runs_) {
+    keys.push_back(run.first);
+  }
+  for (const TierRule& rule : tier_rules_) {
+    if (rule.ports == PortSets::kAll) {
+      continue;
+    }
+    for (const PortSet::Range& range : compiled.port_sets[rule.ports].ranges) {
+      keys.push_back(first_key(range));
+      keys.push_back(key_of(range.protocol, range.last) + 1);
+    }
+  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  Runs rest;
+  rest.swap(runs_);
+  std::size_t at = 0;
+  for (const std::uint32_t key : keys) {
+    if (key >= kKeys) {
+      break;
+    }
+    while (at + 1 < rest.size() && rest[at + 1].first <= key) {
+      ++at;
+    }
+    append(runs_, key, judge(compiled, tier, key, rest[at].verdict));
+  }
+}
+
+std::uint32_t PortMaps::evaluate(Compiled& compiled, GroupId group, PeerId peer) {
+  evaluate_network_policies(compiled, group, peer);
+  const Group& g = compiled.groups[group.index()];
+  if (g.tiers.is_valid()) {
+    const NamedPortsId named = compiled.names_for(group, peer);
+    if (!g.is_isolated()) {
+      lay_over(compiled, compiled.segments_of(group, Tier::baseline), Tier::baseline, named, peer);
+    }
+    lay_over(compiled, compiled.segments_of(group, Tier::admin), Tier::admin, named, peer);
+  }
+  words_.clear();
+  for (const Run& run : runs_) {
+    const Verdict& verdict = run.verdict;
+    const std::uint32_t flags =
+        static_cast<std::uint32_t>(verdict.rule) << 16 | static_cast<std::uint32_t>(verdict.cause) << 8 |
+        static_cast<std::uint32_t>(verdict.tier) << 4 | static_cast<std::uint32_t>(verdict.action);
+    words_.insert(words_.end(), {run.first, verdict.policy.value(), flags, verdict.unmodelled});
   }
   return maps_.intern(words_).id;
 }

@@ -14,33 +14,34 @@ namespace podwire::policy {
 
 class PortMaps {
  public:
-  /// The map of a group towards a peer: the least (policy, rule) that grants each port, a default deny elsewhere.
+  /// The map of a group towards a peer. Of NetworkPolicies: the least (policy, rule) that grants each port, a default
+  /// deny elsewhere. Of the other tiers: the first rule that matches. They are laid over one another from the last
+  /// tier to the first, so that a Pass finds what it passes to.
   std::uint32_t evaluate(Compiled& compiled, GroupId group, PeerId peer);
   Verdict lookup(std::uint32_t map, IpProtocol protocol, Port port) const {
     const std::span<const std::uint32_t> words = maps_[map];
     const std::uint32_t key = key_of(protocol, port.number());
-    std::size_t low = 0;  // the run that holds the key is in [low, high)
-    std::size_t high = words.size() / kRunWords;
-    while (high - low > 1) {
-      const std::size_t middle = (low + high) / 2;
-      if (words[middle * kRunWords] <= key) {
-        low = middle;
-      } else {
-        high = middle;
-      }
+    // The run that holds the key is in [run, run + count); halved without branches, for they cannot be predicted.
+    const std::uint32_t* run = words.data();
+    for (std::size_t count = words.size() / kRunWords; count > 1;) {
+      const std::size_t half = count / 2;
+      run = run[half * kRunWords] <= key ? run + half * kRunWords : run;
+      count -= half;
     }
-    const std::uint32_t flags = words[low * kRunWords + 2];
-    return {.action = static_cast<Action>(flags & 0xff),
+    const std::uint32_t flags = run[2];
+    return {.action = static_cast<Action>(flags & 0xf),
             .cause = static_cast<Cause>(flags >> 8 & 0xff),
             .rule = static_cast<std::uint16_t>(flags >> 16),
-            .policy = PolicyIndex(words[low * kRunWords + 1])};
+            .policy = PolicyIndex(run[1]),
+            .unmodelled = run[3],
+            .tier = static_cast<Tier>(flags >> 4 & 0xf)};
   }
   std::size_t word_count() const { return maps_.word_count(); }
   std::size_t memory_bytes() const { return maps_.memory_bytes(); }
   void clear() { maps_.clear(); }
 
  private:
-  static constexpr std::size_t kRunWords = 3;  // first key, policy, rule << 16 | cause << 8 | action
+  static constexpr std::size_t kRunWords = 4;  // first key; policy; rule, cause, tier, action; rival
 
   static std::uint32_t key_of(IpProtocol protocol, std::uint32_t port) {
     return static_cast<std::uint32_t>(protocol) << 16 | port;
@@ -51,19 +52,42 @@ class PortMaps {
     std::uint16_t rule = 0;
     PortSetId ports;
   };
+  /// A rule of the tier at hand that holds for the peer.
+  struct TierRule {
+    std::uint32_t level = 0;  // rules of one have one priority
+    PolicyIndex policy;
+    std::uint16_t rule = 0;
+    RuleAction action = RuleAction::allow;
+    bool is_uncertain = false;
+    PortSetId ports;
+  };
   struct Piece {
     std::uint32_t first = 0;  // keys, inclusive
     std::uint32_t last = 0;
     PolicyIndex policy;
     std::uint16_t rule = 0;
   };
+  /// A verdict for every key, as runs.
+  struct Run {
+    std::uint32_t first = 0;
+    Verdict verdict;
+  };
+  using Runs = std::vector<Run>;
+
   void collect(Compiled& compiled, GroupId group, PeerId peer);
   void add_piece(Piece piece);
-  void append_run(std::uint32_t first, const Verdict& verdict);
+  void evaluate_network_policies(Compiled& compiled, GroupId group, PeerId peer);
+  void collect_tier(Compiled& compiled, std::span<const std::uint32_t> segments, NamedPortsId named, PeerId peer);
+  void lay_over(Compiled& compiled, std::span<const std::uint32_t> segments, Tier tier, NamedPortsId named,
+                PeerId peer);
+  Verdict judge(const Compiled& compiled, Tier tier, std::uint32_t key, const Verdict& rest) const;
+  static void append(Runs& runs, std::uint32_t first, const Verdict& verdict);
 
   WordTable maps_;
   std::vector<Matching> matching_;  // scratch, kept for its capacity
   std::vector<Piece> pieces_;       // disjoint, ascending
+  std::vector<TierRule> tier_rules_;
+  Runs runs_;
   std::vector<std::uint32_t> words_;
 };
 

@@ -13,6 +13,7 @@ constexpr std::uint32_t kManyNamespaces = 0xffff'fffe;
 }  // namespace
 
 PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()) {
+  has_tiers_ = !compiled_.tier_lists.empty();
   stranger_count_ = static_cast<std::uint32_t>(compiled_.atoms.size()) + 1;
   index_peers();
   index_rules();
@@ -63,7 +64,7 @@ void PortRows::index_groups() {
   from_anyone_.assign(compiled_.groups.size(), PortSets::kEmpty);
   for (std::size_t s = 0; s < compiled_.segments.size(); ++s) {
     const Segment& segment = compiled_.segments[s];
-    if (segment.direction == Direction::ingress) {
+    if (segment.direction == Direction::ingress && segment.tier == Tier::network_policy) {
       for (const Grant& grant : segment.grants) {
         uses_by_rule_[grant.peer.index()].push_back({.segment = SegmentId(s), .ports = grant.ports});
       }
@@ -177,7 +178,7 @@ void PortRows::load_egress(GroupId group) {
   }
   egress_ = group;
   std::fill(to_peer_.begin(), to_peer_.end(), PortSets::kEmpty);
-  const std::span<const PortSetId> strangers = stranger_ports(group);
+  const std::span<const PortSetId> strangers = granted_to_strangers(group);
   std::copy(strangers.begin(), strangers.end(), to_peer_.begin());
   const auto add = [&](const Grant& grant, PeerId peer) {
     const PortSetId ports = compiled_.resolve(grant.ports, compiled_.names_of(compiled_.class_of(peer)));
@@ -196,7 +197,39 @@ void PortRows::load_egress(GroupId group) {
   }
 }
 
-std::span<const PortSetId> PortRows::stranger_ports(GroupId id) {
+AllowedPorts PortRows::with_tiers(GroupId group, PeerId peer, PortSetId granted, Remembered& memo) {
+  const Group& g = compiled_.groups[group.index()];
+  if (!g.tiers.is_valid()) {
+    return {granted, granted};
+  }
+  const bool is_by_list = &memo == &source_tiers_;
+  const std::uint32_t owner = is_by_list ? peer.value() : g.tiers.value();
+  const std::size_t index = is_by_list ? g.tiers.index() : peer.index();
+  if (memo.owner != owner) {
+    memo.owner = owner;
+    ++memo.round;
+  }
+  if (memo.stamps.size() <= index) {
+    memo.stamps.resize(is_by_list ? compiled_.tier_lists.size() : compiled_.peers.size(), 0);
+    memo.tiers.resize(memo.stamps.size());
+  }
+  if (memo.stamps[index] != memo.round) {
+    memo.stamps[index] = memo.round;
+    memo.tiers[index] = compiled_.tier_ports(g.tiers, peer);
+  }
+  return compiled_.combine(memo.tiers[index], g.is_isolated(), granted);
+}
+
+std::span<const AllowedPorts> PortRows::stranger_ports(GroupId group) {
+  const std::span<const PortSetId> granted = granted_to_strangers(group);
+  stranger_ports_.clear();
+  for (std::uint32_t p = 0; p < granted.size(); ++p) {
+    stranger_ports_.push_back(compiled_.ports_for(group, PeerId(p), granted[p]));
+  }
+  return stranger_ports_;
+}
+
+std::span<const PortSetId> PortRows::granted_to_strangers(GroupId id) {
   const Group& group = compiled_.groups[id.index()];
   PortSetId for_anyone = PortSets::kEmpty;
   strangers_.assign(stranger_count_, PortSets::kEmpty);

@@ -1,6 +1,7 @@
 // Ports of many pairs at once, for reach: what one source gets from every ingress group, and what one egress group
 // gives to every peer. Works from the matching side (labels → rules → groups), so that the cost is that of the matches,
-// not of groups × peers, and keeps one row of each kind: nothing quadratic is stored.
+// not of groups × peers, and keeps one row of each kind: nothing quadratic is stored. What NetworkPolicies grant is
+// found so; the other tiers are evaluated once a (tier list, peer), of which there are few.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +22,21 @@ class PortRows {
   /// Makes `source` the peer that ingress_ports() is about.
   void load_source(PeerId source);
   /// What the ingress group lets the loaded source have.
-  PortSetId ingress_ports(GroupId group) const { return from_source_[group.index()]; }
+  AllowedPorts ingress_ports(GroupId group) {
+    const PortSetId granted = from_source_[group.index()];
+    return has_tiers_ ? with_tiers(group, source_, granted, source_tiers_) : AllowedPorts{granted, granted};
+  }
 
   /// Makes `group` the one that egress_ports() is about.
   void load_egress(GroupId group);
   /// What the loaded egress group lets its pods have at `peer`.
-  PortSetId egress_ports(PeerId peer) const { return to_peer_[peer.index()]; }
+  AllowedPorts egress_ports(PeerId peer) {
+    const PortSetId granted = to_peer_[peer.index()];
+    return has_tiers_ ? with_tiers(egress_, peer, granted, peer_tiers_) : AllowedPorts{granted, granted};
+  }
 
   /// What a group of either direction lets addresses of no pod have, by atom; valid until the next call.
-  std::span<const PortSetId> stranger_ports(GroupId group);
+  std::span<const AllowedPorts> stranger_ports(GroupId group);
 
   Compiled& compiled() { return compiled_; }
 
@@ -38,6 +45,15 @@ class PortRows {
     SegmentId segment;
     PortSpecId ports;
   };
+  /// What the tiers of lists do to one peer, or those of one list to peers: remembered until the other changes.
+  struct Remembered {
+    std::uint32_t owner = Compiled::kNone;
+    std::vector<std::uint32_t> stamps;  // by list or peer; current when equal to `round`
+    std::vector<std::pair<TierPorts, TierPorts>> tiers;
+    std::uint32_t round = 0;
+  };
+  AllowedPorts with_tiers(GroupId group, PeerId peer, PortSetId granted, Remembered& memo);
+  std::span<const PortSetId> granted_to_strangers(GroupId group);
   void index_rules();
   void index_groups();
   void index_peers();
@@ -68,6 +84,11 @@ class PortRows {
   GroupId egress_;
 
   std::vector<PortSetId> strangers_;
+  std::vector<AllowedPorts> stranger_ports_;
+
+  bool has_tiers_ = false;
+  Remembered source_tiers_;  // by tier list, of the loaded source
+  Remembered peer_tiers_;    // by peer, of one egress tier list
 };
 
 }  // namespace podwire::policy

@@ -97,6 +97,26 @@ PortSet PortSet::united_with(const PortSet& other) const {
   return of(std::move(both));
 }
 
+PortSet PortSet::complement() const {
+  PortSet rest;
+  std::size_t i = 0;
+  for (const IpProtocol protocol : kProtocols) {
+    std::uint32_t next = 1;
+    for (; i < ranges.size() && ranges[i].protocol == protocol; ++i) {
+      if (ranges[i].first > next) {
+        rest.ranges.push_back({.protocol = protocol,
+                               .first = static_cast<std::uint16_t>(next),
+                               .last = static_cast<std::uint16_t>(ranges[i].first - 1)});
+      }
+      next = ranges[i].last + 1u;
+    }
+    if (next <= 65535) {
+      rest.ranges.push_back({.protocol = protocol, .first = static_cast<std::uint16_t>(next), .last = 65535});
+    }
+  }
+  return rest;
+}
+
 std::string PortSet::to_string() const {
   if (is_all()) {
     return "All Connections";
@@ -179,8 +199,24 @@ PortSetId PortSets::intersect(PortSetId a, PortSetId b) {
   return id;
 }
 
+PortSetId PortSets::complement(PortSetId a) {
+  if (a == kEmpty || a == kAll) {
+    return a == kEmpty ? kAll : kEmpty;
+  }
+  if (complements_.size() <= a.index()) {
+    complements_.resize(sets_.size());
+  }
+  if (complements_[a.index()].is_valid()) {
+    return complements_[a.index()];
+  }
+  const PortSetId id = intern(sets_[a.index()].complement());
+  complements_[a.index()] = id;
+  return id;
+}
+
 std::size_t PortSets::memory_bytes() const {
-  std::size_t bytes = (unions_.bucket_count() + intersections_.bucket_count()) * 16 + by_hash_.bucket_count() * 40;
+  std::size_t bytes = (unions_.bucket_count() + intersections_.bucket_count()) * 16 + by_hash_.bucket_count() * 40 +
+                      complements_.capacity() * sizeof(PortSetId);
   for (const PortSet& set : sets_) {
     bytes += sizeof(PortSet) + set.ranges.capacity() * sizeof(PortSet::Range);
   }

@@ -33,6 +33,8 @@ struct PortSet {
   bool contains(IpProtocol protocol, Port port) const;
   PortSet intersected_with(const PortSet& other) const;
   PortSet united_with(const PortSet& other) const;
+  /// Every port that is not in the set.
+  PortSet complement() const;
   /// `All Connections`, `No Connections`, or the protocols in alphabetical order: `TCP 80,443,8000-8099,UDP 53`; every
   /// port of a protocol is `TCP 1-65535`.
   std::string to_string() const;
@@ -53,6 +55,7 @@ class PortSets {
   /// Both remembered: O(1) after the first time.
   PortSetId unite(PortSetId a, PortSetId b);
   PortSetId intersect(PortSetId a, PortSetId b);
+  PortSetId complement(PortSetId a);
   std::size_t size() const { return sets_.size(); }
   std::size_t memory_bytes() const;
 
@@ -61,6 +64,7 @@ class PortSets {
   boost::unordered_flat_map<std::uint64_t, std::vector<PortSetId>> by_hash_;
   boost::unordered_flat_map<std::uint64_t, PortSetId> unions_;  // lower id << 32 | higher id
   boost::unordered_flat_map<std::uint64_t, PortSetId> intersections_;
+  std::vector<PortSetId> complements_;  // by set; none: not asked for yet
 };
 
 }  // namespace podwire::policy

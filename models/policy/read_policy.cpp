@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "models/policy/policy.hpp"
+#include "models/policy/read_common.hpp"
 #include "sim/base/text.hpp"
 #include "sim/config/reader.hpp"
 
@@ -19,25 +20,6 @@ using config::Node;
 using config::ObjectReader;
 
 constexpr std::size_t kMostRules = 65'535;  // a verdict names its rule in 16 bits
-
-/// What is wrong with a port's name by validation.IsValidPortName (IANA service names, RFC 6335), or nothing.
-std::optional<std::string> invalid_port_name(std::string_view name) {
-  if (name.size() > 15) {
-    return "must be at most 15 characters long";
-  }
-  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (!std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || is_digit(c) || c == '-'; })) {
-    return "must hold only lower-case letters, digits and hyphens";
-  }
-  if (!std::any_of(name.begin(), name.end(), is_letter)) {
-    return "must hold at least one letter";
-  }
-  if (name.find("--") != std::string_view::npos || name.front() == '-' || name.back() == '-') {
-    return "must not begin or end with a hyphen or hold two in a row";
-  }
-  return std::nullopt;
-}
 
 /// Whether the API would take the scalar for a number (an IntOrString decides by the JSON type).
 bool is_number(Node node) {
@@ -171,9 +153,9 @@ class PolicyReader {
     IpBlock block;
     block.span = node.span();
     const Node written = reader.require("cidr");
-    const std::optional<Cidr> cidr = written.is_null() ? std::nullopt : read_cidr(written);
+    const std::optional<Cidr> cidr = written.is_null() ? std::nullopt : read_cidr(written, name_, diagnostics_);
     for (const Node item : reader.list("except")) {
-      const std::optional<Cidr> except = read_cidr(item);
+      const std::optional<Cidr> except = read_cidr(item, name_, diagnostics_);
       if (!cidr || !except) {
         continue;
       }
@@ -192,23 +174,6 @@ class PolicyReader {
     }
     block.cidr = *cidr;
     return block;
-  }
-
-  /// Host bits are accepted and masked, as the API server does; that is worth a word.
-  std::optional<Cidr> read_cidr(Node node) {
-    const std::optional<Cidr> cidr = config::as_cidr(node, name_, diagnostics_);
-    const std::string_view text = node.text();
-    const std::optional<IpAddress> address = IpAddress::parse(text.substr(0, text.find('/')));
-    if (cidr && address && *address != cidr->first()) {
-      diagnostics_.add(
-          {.severity = Severity::warning,
-           .code = "host-bits-in-cidr",
-           .message = fmt::format("{} has host bits set and means {}", printable(text, 80), cidr->to_string()),
-           .span = node.span(),
-           .object = name_,
-           .field = node.path()});
-    }
-    return cidr;
   }
 
   PortRule read_port(Node node) {
@@ -290,9 +255,19 @@ Result<PolicySet> read_policies(const cluster::ObjectStore& store) {
       set.network_policies.push_back(std::move(*policy));
     }
   }
+  for (const AdminKind kind :
+       {AdminKind::admin_network_policy, AdminKind::baseline_admin_network_policy, AdminKind::cluster_network_policy}) {
+    for (const cluster::Object* object : store.all("policy.networking.k8s.io", to_string(kind))) {
+      if (auto policy = read_admin_policy(*object, diagnostics)) {
+        set.admin_policies.push_back(std::move(*policy));
+      }
+    }
+  }
   if (diagnostics.has_errors()) {
     return Result<PolicySet>(std::move(diagnostics));
   }
+  std::sort(set.admin_policies.begin(), set.admin_policies.end(), precedes);
+  warn_of_equal_priorities(set, diagnostics);
   std::sort(set.network_policies.begin(), set.network_policies.end(), [](const auto& a, const auto& b) {
     return std::tie(a.name_space, a.name) < std::tie(b.name_space, b.name);
   });

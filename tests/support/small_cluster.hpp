@@ -32,6 +32,7 @@ struct SmallCluster {
   std::map<std::string, LabelMap> namespaces;  // without kubernetes.io/metadata.name
   std::vector<IpAddress> node_addresses;
   std::vector<SmallPod> pods;
+  std::vector<LabelMap> node_labels = {};  // by node; none where it is shorter
 
   /// A namespace's labels with the automatic one.
   LabelMap namespace_labels(const std::string& name) const {
@@ -50,7 +51,7 @@ struct SmallCluster {
     for (std::size_t n = 0; n < node_addresses.size(); ++n) {
       cluster::Node& node = c.nodes.emplace_back();
       node.name = "node-" + std::to_string(n);
-      node.labels = intern(c, {});
+      node.labels = intern(c, n < node_labels.size() ? node_labels[n] : LabelMap());
       node.addresses = {node_addresses[n]};
     }
     for (const SmallPod& pod : pods) {

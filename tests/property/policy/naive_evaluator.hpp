@@ -1,8 +1,11 @@
-// The oracle of the verdict engine: NetworkPolicy evaluated sentence by sentence from the API's text (k8s.io/api
-// networking/v1 types.go and the documentation page), on string maps, one connection at a time. It shares with the
-// engine the structs that policies are read into and nothing else.
+// The oracle of the verdict engine: policies evaluated sentence by sentence from the APIs' texts (k8s.io/api
+// networking/v1 types.go and the documentation page; network-policy-api v1alpha1 and v1alpha2), on string maps, one
+// connection at a time. It shares with the engine the structs that policies are read into and domain_matches(), whose
+// cases have a test of their own.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,12 +29,27 @@ struct NaiveVerdict {
   policy::Cause cause = policy::Cause::no_policy;
   std::vector<std::size_t> isolating;                         // policies, ascending
   std::vector<std::pair<std::size_t, std::size_t>> granting;  // (policy, rule), ascending
+  policy::Action action = policy::Action::allow;
+  policy::Tier tier = policy::Tier::none;
+  /// Of an admin tier, where it alone decided by one rule: (index in admin_policies, rule). None where several policies
+  /// of one priority or a domain name have a say; then only the action is certain.
+  std::optional<std::pair<std::size_t, std::size_t>> admin_rule;
+  bool is_entangled = false;
+};
+
+/// What a tier may do with a connection.
+struct NaiveTier {
+  std::set<policy::RuleAction> possible;
+  std::vector<std::pair<std::size_t, std::size_t>> certain;  // the rules of the deciding priority that match
+  bool is_doubtful = false;                                  // a domain name had a say
+  bool has_policies = false;                                 // that select the pod and have rules in the direction
 };
 
 class NaiveEvaluator {
  public:
-  NaiveEvaluator(const SmallCluster& cluster, const policy::PolicySet& policies, const cni::PolicySemantics& semantics)
-      : cluster_(cluster), policies_(policies), semantics_(semantics) {}
+  NaiveEvaluator(const SmallCluster& cluster, const policy::PolicySet& policies, const cni::PolicySemantics& semantics,
+                 const policy::DomainTable* domains = nullptr)
+      : cluster_(cluster), policies_(policies), semantics_(semantics), domains_(domains) {}
 
   NaiveVerdict verdict(policy::Direction direction, const NaiveEnd& subject, const NaiveEnd& other, IpProtocol protocol,
                        std::uint16_t port) const {
@@ -58,20 +76,43 @@ class NaiveEvaluator {
       result.isolating.push_back(p);
       const std::vector<policy::Rule>& rules = policy.rules(direction);
       for (std::size_t r = 0; r < rules.size(); ++r) {
-        if (peers_match(rules[r], policy.name_space, other) && ports_match(rules[r], destination, protocol, port)) {
+        if (peers_match(rules[r], policy.name_space, other) &&
+            ports_match(rules[r].ports, destination, protocol, port)) {
           result.granting.emplace_back(p, r);
         }
       }
     }
-    if (result.isolating.empty()) {
+    const NaiveTier admin = tier(policy::Tier::admin, direction, subject, other, protocol, port);
+    const NaiveTier baseline = tier(policy::Tier::baseline, direction, subject, other, protocol, port);
+    if (result.isolating.empty() && !admin.has_policies && !baseline.has_policies) {
       return result;
     }
     if (direction == policy::Direction::ingress && semantics_.own_node_is_allowed && is_node_of(other, subject)) {
       result.cause = policy::Cause::own_node;
       return result;
     }
-    result.is_allowed = !result.granting.empty();
-    result.cause = result.is_allowed ? policy::Cause::rule : policy::Cause::default_deny;
+    // What comes after the admin tier.
+    std::set<policy::RuleAction> rest;
+    if (!result.isolating.empty()) {
+      rest = {result.granting.empty() ? policy::RuleAction::deny : policy::RuleAction::allow};
+      result.cause = result.granting.empty() ? policy::Cause::default_deny : policy::Cause::rule;
+      result.tier = policy::Tier::network_policy;
+    } else {
+      rest = baseline.possible;
+      if (rest.erase(policy::RuleAction::pass) > 0) {
+        rest.insert(policy::RuleAction::allow);
+      }
+      take(baseline, policy::Tier::baseline, result);
+    }
+    std::set<policy::RuleAction> possible = admin.possible;
+    if (possible.erase(policy::RuleAction::pass) > 0) {
+      possible.merge(rest);
+    }
+    take(admin, policy::Tier::admin, result);
+    result.action = possible.size() > 1                              ? policy::Action::unknown
+                    : *possible.begin() == policy::RuleAction::allow ? policy::Action::allow
+                                                                     : policy::Action::deny;
+    result.is_allowed = result.action == policy::Action::allow;
     return result;
   }
 
@@ -104,6 +145,118 @@ class NaiveEvaluator {
   }
 
  private:
+  /// Notes who decided, if the tier did.
+  void take(const NaiveTier& tier, policy::Tier which, NaiveVerdict& result) const {
+    const bool has_passed = tier.possible == std::set<policy::RuleAction>{policy::RuleAction::pass};
+    if (has_passed) {
+      return;
+    }
+    if (tier.certain.size() != 1 || tier.is_doubtful) {
+      result.is_entangled = true;
+      return;
+    }
+    result.is_entangled = false;
+    result.cause = policy::Cause::rule;
+    result.tier = which;
+    result.admin_rule = tier.certain.front();
+  }
+
+  NaiveTier tier(policy::Tier which, policy::Direction direction, const NaiveEnd& subject, const NaiveEnd& other,
+                 IpProtocol protocol, std::uint16_t port) const {
+    NaiveTier result;
+    const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : other;
+    const std::vector<policy::AdminPolicy>& all = policies_.admin_policies;
+    std::set<std::uint16_t> priorities;
+    for (const policy::AdminPolicy& policy : all) {
+      if (policy.tier == which) {
+        priorities.insert(policy.priority);
+      }
+    }
+    for (const std::uint16_t priority : priorities) {
+      for (std::size_t p = 0; p < all.size(); ++p) {
+        if (all[p].tier != which || all[p].priority != priority || all[p].rules(direction).empty() ||
+            !selects(all[p].subject_namespaces, cluster_.namespace_labels(pod(subject).name_space)) ||
+            !selects(all[p].subject_pods, pod(subject).labels)) {
+          continue;
+        }
+        result.has_policies = true;
+        if (!result.certain.empty() && all[result.certain.front().first].priority != priority) {
+          continue;  // decided
+        }
+        const std::vector<policy::AdminRule>& rules = all[p].rules(direction);
+        for (std::size_t r = 0; r < rules.size(); ++r) {
+          if (!ports_match(rules[r].ports, destination, protocol, port)) {
+            continue;
+          }
+          const auto matches = [&](bool with_doubt) {
+            return std::any_of(rules[r].peers.begin(), rules[r].peers.end(), [&](const policy::AdminPeer& peer) {
+              return admin_peer_matches(peer, rules[r].action, other, with_doubt);
+            });
+          };
+          if (matches(false)) {
+            result.possible.insert(rules[r].action);
+            result.certain.emplace_back(p, r);
+            break;
+          }
+          if (matches(true)) {
+            result.possible.insert(rules[r].action);
+            result.is_doubtful = true;
+          }
+        }
+      }
+    }
+    if (result.certain.empty()) {
+      result.possible.insert(policy::RuleAction::pass);
+    }
+    return result;
+  }
+
+  /// `with_doubt`: whether it may match.
+  bool admin_peer_matches(const policy::AdminPeer& peer, policy::RuleAction action, const NaiveEnd& other,
+                          bool with_doubt) const {
+    using Kind = policy::AdminPeer::Kind;
+    const bool is_pod = other.pod >= 0 && !is_ignored(pod(other));
+    switch (peer.kind) {
+      case Kind::namespaces:
+      case Kind::pods:
+        return is_pod && selects(peer.namespace_selector, cluster_.namespace_labels(pod(other).name_space)) &&
+               selects(peer.pod_selector, pod(other).labels);
+      case Kind::nodes:
+        for (std::size_t n = 0; n < cluster_.node_addresses.size() && !is_pod; ++n) {
+          if (cluster_.node_addresses[n] == address(other) && selects(peer.node_selector, cluster_.node_labels[n])) {
+            return true;
+          }
+        }
+        return false;
+      case Kind::networks:
+        return (!is_pod || semantics_.ip_block_matches_pods) && !address(other).is_unspecified() &&
+               std::any_of(peer.networks.begin(), peer.networks.end(),
+                           [&](const Cidr& cidr) { return holds(cidr, address(other)); });
+      case Kind::domain_names:
+        if (domains_ == nullptr) {
+          return with_doubt && !is_pod;
+        }
+        return (!is_pod || semantics_.ip_block_matches_pods) && is_named(peer.domain_names, address(other));
+      case Kind::unknown:
+        return action != policy::RuleAction::allow;
+    }
+    return false;
+  }
+
+  bool is_named(const std::vector<std::string>& patterns, IpAddress ip) const {
+    for (const policy::DomainTable::Entry& entry : domains_->entries) {
+      const bool is_asked = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return policy::domain_matches(pattern, entry.name);
+      });
+      if (is_asked && std::find(entry.addresses.begin(), entry.addresses.end(), ip) != entry.addresses.end()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  IpAddress address(const NaiveEnd& end) const { return end.pod >= 0 ? pod(end).ip : end.ip; }
+
   const SmallPod& pod(const NaiveEnd& end) const { return cluster_.pods[static_cast<std::size_t>(end.pod)]; }
 
   bool is_host(const SmallPod& pod) const { return pod.is_host_network && semantics_.host_network_is_node; }
@@ -172,13 +325,13 @@ class NaiveEvaluator {
     return true;
   }
 
-  bool ports_match(const policy::Rule& rule, const NaiveEnd& destination, IpProtocol protocol,
+  bool ports_match(const std::vector<policy::PortRule>& ports, const NaiveEnd& destination, IpProtocol protocol,
                    std::uint16_t port) const {
-    if (rule.ports.empty()) {
+    if (ports.empty()) {
       return true;
     }
-    return std::any_of(rule.ports.begin(), rule.ports.end(), [&](const policy::PortRule& wanted) {
-      if (wanted.protocol != protocol) {
+    return std::any_of(ports.begin(), ports.end(), [&](const policy::PortRule& wanted) {
+      if (wanted.protocol != protocol && !wanted.has_any_protocol) {
         return false;
       }
       if (!wanted.name.empty()) {
@@ -208,6 +361,7 @@ class NaiveEvaluator {
   const SmallCluster& cluster_;
   const policy::PolicySet& policies_;
   cni::PolicySemantics semantics_;
+  const policy::DomainTable* domains_;
 };
 
 }  // namespace podwire::test

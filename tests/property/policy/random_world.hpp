@@ -2,6 +2,7 @@
 // ports and blocks hit and miss about equally often, and names clash.
 #pragma once
 
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -15,15 +16,22 @@ namespace podwire::test {
 
 class RandomWorld {
  public:
-  explicit RandomWorld(std::uint64_t seed) : random_(seed) {
+  /// `has_tiers`: with policies of the admin and baseline tiers.
+  explicit RandomWorld(std::uint64_t seed, bool has_tiers = false) : random_(seed) {
     make_cluster();
     make_policies();
     make_profile();
+    if (has_tiers) {
+      make_admin_policies();
+    }
   }
 
   SmallCluster cluster;
   policy::PolicySet policies;
   cni::Profile profile;
+  std::optional<policy::DomainTable> domains;
+
+  const policy::DomainTable* known_domains() const { return domains ? &*domains : nullptr; }
 
   std::size_t pick(std::size_t count) { return static_cast<std::size_t>(random_() % count); }
   bool chance(unsigned percent) { return random_() % 100 < percent; }
@@ -45,6 +53,20 @@ class RandomWorld {
             }
           }
         }
+      }
+    }
+    for (const policy::AdminPolicy& policy : policies.admin_policies) {
+      for (const policy::AdminRule& rule : policy.egress) {
+        for (const policy::AdminPeer& peer : rule.peers) {
+          for (const Cidr& cidr : peer.networks) {
+            add_edges(cidr, all);
+          }
+        }
+      }
+    }
+    if (domains) {
+      for (const policy::DomainTable::Entry& entry : domains->entries) {
+        all.insert(all.end(), entry.addresses.begin(), entry.addresses.end());
       }
     }
     return all;
@@ -159,6 +181,103 @@ class RandomWorld {
       }
     }
     return result;
+  }
+
+  policy::AdminPeer admin_peer(policy::Direction direction, policy::AdminKind kind, policy::RuleAction action) {
+    using Kind = policy::AdminPeer::Kind;
+    policy::AdminPeer result;
+    const bool is_egress = direction == policy::Direction::egress;
+    result.kind = static_cast<Kind>(pick(is_egress ? 5 : 2));
+    if (kind == policy::AdminKind::cluster_network_policy && chance(4)) {
+      result.kind = Kind::unknown;
+    } else if (result.kind == Kind::domain_names && action != policy::RuleAction::allow) {
+      result.kind = Kind::networks;
+    }
+    switch (result.kind) {
+      case Kind::pods:
+        result.pod_selector = selector();
+        [[fallthrough]];
+      case Kind::namespaces:
+        result.namespace_selector = namespace_selector();
+        break;
+      case Kind::nodes:
+        if (chance(70)) {
+          cluster::Requirement zone;
+          zone.key = "zone";
+          zone.op = chance(70) ? cluster::SelectorOperator::in : cluster::SelectorOperator::not_in;
+          zone.values = {chance(50) ? "east" : "west"};
+          result.node_selector.requirements = {zone};
+        }
+        break;
+      case Kind::networks:
+        for (std::size_t i = 1 + pick(2); i > 0; --i) {
+          result.networks.push_back(block().cidr);
+        }
+        break;
+      case Kind::domain_names:
+        result.domain_names = {any_of(std::vector<std::string>{"example.org", "*.example.org", "api.example.net"})};
+        break;
+      case Kind::unknown:
+        break;
+    }
+    return result;
+  }
+
+  std::vector<policy::AdminRule> admin_rules(policy::Direction direction, policy::AdminKind kind) {
+    std::vector<policy::AdminRule> result(pick(4));
+    for (policy::AdminRule& rule : result) {
+      rule.action =
+          static_cast<policy::RuleAction>(pick(kind == policy::AdminKind::baseline_admin_network_policy ? 2 : 3));
+      for (std::size_t i = 1 + pick(2); i > 0; --i) {
+        rule.peers.push_back(admin_peer(direction, kind, rule.action));
+      }
+      for (std::size_t i = chance(40) ? 0 : 1 + pick(2); i > 0; --i) {
+        rule.ports.push_back(port());
+        rule.ports.back().has_any_protocol = !rule.ports.back().name.empty();
+      }
+    }
+    return result;
+  }
+
+  /// Few priorities, so that some are equal.
+  void make_admin_policies() {
+    cluster.node_labels = {{{"zone", "east"}}, {{"zone", "west"}}};
+    const std::size_t count = 1 + pick(4);
+    bool has_baseline = false;
+    for (std::size_t p = 0; p < count; ++p) {
+      policy::AdminPolicy policy;
+      policy.kind = static_cast<policy::AdminKind>(pick(3));
+      if (policy.kind == policy::AdminKind::baseline_admin_network_policy && has_baseline) {
+        policy.kind = policy::AdminKind::cluster_network_policy;
+      }
+      policy.name = "admin-" + std::to_string(p);
+      policy.priority = static_cast<std::uint16_t>(10 * pick(5));
+      if (policy.kind == policy::AdminKind::baseline_admin_network_policy) {
+        has_baseline = true;
+        policy.name = "default";
+        policy.priority = policy::kBaselinePriority;
+        policy.tier = policy::Tier::baseline;
+      } else if (policy.kind == policy::AdminKind::cluster_network_policy && chance(40)) {
+        policy.tier = policy::Tier::baseline;
+      }
+      if (chance(50)) {
+        policy.subject_namespaces = namespace_selector();
+      }
+      if (chance(40)) {
+        policy.subject_pods = selector();
+      }
+      policy.ingress = admin_rules(policy::Direction::ingress, policy.kind);
+      policy.egress = admin_rules(policy::Direction::egress, policy.kind);
+      policies.admin_policies.push_back(policy);
+    }
+    std::sort(policies.admin_policies.begin(), policies.admin_policies.end(), policy::precedes);
+    if (chance(50)) {
+      domains.emplace();
+      domains->entries = {{"example.org", {IpAddress::v4(203, 0, 113, 9)}},
+                          {"www.example.org", {IpAddress::v4(203, 0, 113, 10), *IpAddress::parse("2001:db8::7")}},
+                          {"deep.www.example.org", {IpAddress::v4(10, 0, 0, 1)}},
+                          {"myexample.org", {IpAddress::v4(203, 0, 113, 11)}}};
+    }
   }
 
   policy::PeerRule peer() {

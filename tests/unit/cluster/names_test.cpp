@@ -135,7 +135,7 @@ TEST(OtherKinds, ThoseThatCanChangeAVerdictAreNamedWithTheirScope) {
                    "CiliumClusterwideNetworkPolicy ciliumclusterwidenetworkpolicy/cc *",
                    "NetworkPolicy.crd.projectcalico.org shop/networkpolicy/n shop",
                    "AuthorizationPolicy istio-system/authorizationpolicy/a *",
-                   "AuthorizationPolicy shop/authorizationpolicy/a shop", "AdminNetworkPolicy adminnetworkpolicy/anp *",
+                   "AuthorizationPolicy shop/authorizationpolicy/a shop",
                    "AmbientMesh namespace/mesh (istio.io/dataplane-mode=ambient) mesh"}));
   EXPECT_EQ(cluster.skipped_kinds,
             (std::vector<std::pair<std::string, std::uint32_t>>{{"ConfigMap", 2}, {"Secret", 1}, {"Widget", 1}}));
@@ -143,7 +143,7 @@ TEST(OtherKinds, ThoseThatCanChangeAVerdictAreNamedWithTheirScope) {
   ClusterOptions options;
   options.ignored_kinds = {"ciliumnetworkpolicy", "NetworkPolicy.crd.projectcalico.org", "AmbientMesh"};
   const Cluster accepted = cluster_of({objects}, options);
-  EXPECT_EQ(accepted.unmodelled.size(), 4u);
+  EXPECT_EQ(accepted.unmodelled.size(), 3u);
   EXPECT_EQ(accepted.ignored.size(), 3u);
 }
 
