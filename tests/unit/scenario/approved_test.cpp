@@ -115,10 +115,11 @@ TEST(Approvals, TheListMayStandUnderEntries) {
 }
 
 TEST(Approvals, EveryKeyIsRequiredAndNoOtherIsKnown) {
-  EXPECT_EQ(problems_of("- {source: a/b[Pod], color: red}\n").size(), 7u);  // six missing keys and one unknown
-  EXPECT_EQ(problems_of("- {source: '', destination: a/b[Pod], connections: '*', change: opened, owner: o, reason: r, "
-                        "expires: 2026-01-01}\n"),
-            (std::vector<std::string>{"bad-value: \"source\" is empty"}));
+  EXPECT_EQ(problems_of("- {source: 'a/b[Pod]', color: red}\n").size(), 7u);  // six missing keys and one unknown
+  EXPECT_EQ(
+      problems_of("- {source: '', destination: 'a/b[Pod]', connections: '*', change: opened, owner: o, reason: r, "
+                  "expires: 2026-01-01}\n"),
+      (std::vector<std::string>{"bad-value: \"source\" is empty"}));
   EXPECT_EQ(problems_of("- 7\n"), (std::vector<std::string>{"wrong-type: approved change 1 is a mapping"}));
 }
 
@@ -130,7 +131,8 @@ TEST(Approvals, ValuesThatMeanNothingAreErrors) {
   };
   EXPECT_EQ(with("2026-12-31", "2026-02-30"),
             (std::vector<std::string>{"bad-date: \"2026-02-30\" is no day of the calendar"}));
-  EXPECT_EQ(with("TCP 80,8000-8099", "80"), (std::vector<std::string>{"bad-value: \"80\" names no connections"}));
+  EXPECT_EQ(with("TCP 80,8000-8099", "port 80"),
+            (std::vector<std::string>{"bad-value: \"port 80\" names no connections"}));
   EXPECT_EQ(with("front/web[Deployment]", "web"),
             (std::vector<std::string>{"bad-value: \"web\" is neither a workload nor addresses"}));
   EXPECT_EQ(with("change: opened", "change: open").size(), 1u);
