@@ -186,7 +186,7 @@ TEST_F(FilesTest, PackedFilesAreReadAsWhatTheyHold) {
   write("dump/b.yml.zst", kZstd);
   write("dump/c.json.gz.bak");
   write("dump/d.tar.gz");
-  EXPECT_EQ(list("dump"), "a.yaml.gz b.yml.zst");
+  EXPECT_EQ(list("dump"), "dump/a.yaml.gz dump/b.yml.zst");
   for (const char* name : {"dump/a.yaml.gz", "dump/b.yml.zst"}) {
     const auto document = read(name);
     ASSERT_TRUE(document.has_value()) << name;
