@@ -382,7 +382,20 @@ void Resolver::end_candidate_by_answers(std::uint32_t index) {
   } else if (aaaa != nullptr) {
     code = aaaa->rcode;
   }
-  end_candidate(index, code == Rcode::nxdomain ? QueryOutcome::not_found : QueryOutcome::no_data);
+  switch (code) {
+    case Rcode::nxdomain:
+      end_candidate(index, QueryOutcome::not_found);
+      return;
+    case Rcode::servfail:
+      end_candidate(index, QueryOutcome::server_failure);
+      return;
+    case Rcode::refused:
+      end_candidate(index, QueryOutcome::failed);
+      return;
+    case Rcode::noerror:
+      end_candidate(index, QueryOutcome::no_data);
+      return;
+  }
 }
 
 void Resolver::end_candidate(std::uint32_t index, QueryOutcome outcome) {

@@ -93,6 +93,8 @@ class Resolver {
   const ResolvConf& conf(dataplane::End client);
   /// What the TCP connection with this cookie asks for: the name of its A and AAAA queries, or none.
   NameId tcp_question(std::uint64_t cookie) const;
+  /// The server says what it answers there; the bytes of it are under way. Answers to A and AAAA come in any order.
+  void note_tcp_answer(std::uint64_t cookie, RecordType type, AnswerId answer);
 
   /// What the kubelet's limits cut from resolv.confs in use, in words, each once.
   std::vector<std::string> cut_by_kubelet() const;
@@ -124,6 +126,7 @@ class Resolver {
     std::array<transport::SocketHandle, kMostServers> sockets;  // of this candidate, one a server
     transport::SocketHandle tcp;
     std::array<Side, 2> sides;
+    std::array<AnswerId, 2> tcp_answers;  // what the server is sending over `tcp`
     std::uint32_t generation = 0;
     std::uint32_t queries = 0;
     std::uint16_t candidates = 0;
@@ -159,7 +162,6 @@ class Resolver {
   void take_answer(std::uint32_t index, Response response);
   void round_timed_out(std::uint32_t index);
   void begin_tcp(std::uint32_t index);
-  AnswerId answer_of(const Lookup& lookup, std::size_t side);
   void tcp_event(std::uint32_t index, const transport::Event& event);
   void end_candidate(std::uint32_t index, QueryOutcome outcome);
   void end_candidate_by_answers(std::uint32_t index);

@@ -1,8 +1,6 @@
 // The stub resolver over TCP (glibc resolv/res_send.c, send_vc): where an answer came cut, and with `options use-vc`.
 // Both queries go over one connection to the server of the turn; whatever breaks it ends that turn. There is no timer
 // but the kernel's: its SYN and retransmission schedules rule.
-#include <algorithm>
-
 #include "models/dns/resolver.hpp"
 
 namespace podwire::dns {
@@ -15,15 +13,14 @@ void Resolver::begin_tcp(std::uint32_t index) {
   Lookup& lookup = lookups_[index];
   simulator_.cancel(lookup.timer);  // send_vc has no timer of its own: the kernel's schedules rule
   lookup.sides = {};
+  lookup.tcp_answers = {};
   lookup.tcp = transport_.connect(connect_options(index));
 }
 
-AnswerId Resolver::answer_of(const Lookup& lookup, std::size_t side) {
-  const IpAddress server = confs_[lookup.conf.index()].nameservers[lookup.server];
-  const auto& outside = options_.host.nameservers;
-  const bool is_outside = std::find(outside.begin(), outside.end(), server) != outside.end();
-  return zone_.resolve(candidate_name(lookup), kSideTypes[side],
-                       is_outside ? Zone::Scope::outside : Zone::Scope::cluster);
+void Resolver::note_tcp_answer(std::uint64_t cookie, RecordType type, AnswerId answer) {
+  if (const std::uint32_t index = find_lookup(cookie); index != 0xffff'ffff && lookups_[index].tcp.is_valid()) {
+    lookups_[index].tcp_answers[type == RecordType::aaaa ? 1 : 0] = answer;
+  }
 }
 
 void Resolver::tcp_event(std::uint32_t index, const Event& event) {
@@ -36,8 +33,10 @@ void Resolver::tcp_event(std::uint32_t index, const Event& event) {
       transport_.send(lookup.tcp, std::uint64_t{2} * (2 + query_bytes(names_[candidate_name(lookup)])));
       return;
     case EventKind::received: {
-      const AnswerId a = answer_of(lookup, 0);
-      const AnswerId aaaa = answer_of(lookup, 1);
+      const auto [a, aaaa] = lookup.tcp_answers;
+      if (!a.is_valid() || !aaaa.is_valid()) {
+        return;  // one of the two is still being worked on
+      }
       const std::uint64_t expected =
           std::uint64_t{4} + zone_.answer(a).message_bytes + zone_.answer(aaaa).message_bytes;
       if (event.bytes >= expected) {

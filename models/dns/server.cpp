@@ -24,7 +24,7 @@ Time CoreStation::book(Time now, Duration work) {
 }
 
 NameServers::NameServers(des::Simulator& simulator, transport::Transport& transport, dataplane::Network& network,
-                         const cluster::Cluster& cluster, NameTable& names, Zone& zone, const Resolver& resolver,
+                         const cluster::Cluster& cluster, NameTable& names, Zone& zone, Resolver& resolver,
                          const DnsOptions& options)
     : simulator_(simulator),
       transport_(transport),
@@ -241,6 +241,7 @@ void NameServers::reply(std::uint32_t index, AnswerId answer_id) {
                                       : std::min(answer.compressed_bytes, kMostUdpBytes);
       transport_.send_datagram(job.socket, bytes, Response{answer_id, job.question.type, !fits}.tag());
     } else if (ServerCookie::from(cookie).queries != kClosing) {
+      resolver_.note_tcp_answer(transport_.peer_cookie(job.socket), job.question.type, answer_id);
       transport_.send(job.socket, std::uint64_t{2} + answer.message_bytes);
     }
   }

@@ -39,7 +39,7 @@ class NameServers {
  public:
   /// Serves the target ports of the kube-dns Service on all its pods, and port 53 of the outside servers.
   NameServers(des::Simulator& simulator, transport::Transport& transport, dataplane::Network& network,
-              const cluster::Cluster& cluster, NameTable& names, Zone& zone, const Resolver& resolver,
+              const cluster::Cluster& cluster, NameTable& names, Zone& zone, Resolver& resolver,
               const DnsOptions& options);
   NameServers(const NameServers&) = delete;
   NameServers& operator=(const NameServers&) = delete;
@@ -91,7 +91,7 @@ class NameServers {
   const dataplane::Network& network_;
   NameTable& names_;
   Zone& zone_;
-  const Resolver& resolver_;
+  Resolver& resolver_;
   DnsOptions options_;
   transport::ApplicationId udp_application_;
   transport::ApplicationId tcp_application_;

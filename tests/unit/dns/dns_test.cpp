@@ -228,6 +228,69 @@ TEST(Dns, ForwardsThatPolicyBlocksEndInServerFailureAfterSixSeconds) {
   EXPECT_EQ(world.lookup(world.pod("a", "client"), "svc.b").status, LookupStatus::found);
 }
 
+constexpr const char* kTcpClient = R"(
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: vc, namespace: a}
+spec:
+  selector: {matchLabels: {app: vc}}
+  template:
+    metadata: {labels: {app: vc}}
+    spec:
+      containers: [{name: c, image: c}]
+      dnsConfig: {options: [{name: use-vc}]}
+)";
+
+TEST(Dns, UseVcAsksOverTcpAlone) {
+  // Each candidate is a connection of its own with both queries: a handshake more than over UDP.
+  DnsWorld world(std::string(kShop) + kTcpClient, with_api());
+  const dataplane::End client = world.pod("a", "vc");
+  EXPECT_TRUE(world.dns.resolver().conf(client).uses_tcp);
+  const Heard udp = world.lookup(world.pod("a", "client"), "svc.b.svc.cluster.local.");
+  const Heard tcp = world.lookup(client, "svc.b.svc.cluster.local.");
+  EXPECT_EQ(tcp.status, LookupStatus::found);
+  EXPECT_EQ(tcp.addresses, udp.addresses);
+  EXPECT_EQ(tcp.queries, 2u);
+  EXPECT_GT(tcp.elapsed, udp.elapsed);
+  EXPECT_EQ(world.lookup(client, "svc.b").queries, 4u);
+  EXPECT_EQ(world.lookup(client, "api.example.com.").addresses, std::vector<IpAddress>{kApi});
+  EXPECT_EQ(world.lookup(client, "nothing.b.svc.cluster.local.").status, LookupStatus::nxdomain);
+  EXPECT_EQ(world.dns.servers().queries(), 2u + 2 + 4 + 2 + 2);
+}
+
+TEST(Dns, OverTcpAServerFailureIsAnAnswer) {
+  // CoreDNS gives up at 6 s. Over UDP glibc would ask once more; send_vc takes what it is told.
+  DnsWorld world(std::string(kShop) + kTcpClient + kDenyEgressOfCoreDns, with_api());
+  const Heard heard = world.lookup(world.pod("a", "vc"), "api.example.com.");
+  EXPECT_EQ(heard.status, LookupStatus::servfail);
+  EXPECT_EQ(heard.queries, 2u);
+  EXPECT_GT(heard.elapsed, 6_s);
+  EXPECT_LT(heard.elapsed, 6_s + 2_ms);
+}
+
+TEST(Dns, ACoreDnsPodForwardsAThousandQueriesAtATimeAndRefusesMore) {
+  // No answer comes from outside, so the first 1,000 queries stay under way until 6 s: 500 pairs, if both of a pair
+  // find room. The other lookups are refused in both attempts, in far less than the 5 s after which the first ones ask
+  // again.
+  WorldOptions options = with_api();
+  options.dns_replicas = 1;
+  DnsWorld world(std::string(kShop) + kDenyEgressOfCoreDns, options);
+  for (std::uint64_t identity = 1; identity <= 600; ++identity) {
+    world.start(world.pod("a", "client"), "api.example.com.", identity);
+  }
+  world.simulator.run_until(world.simulator.now() + 1_s);
+  EXPECT_EQ(world.dns.servers().forwards(), 1000u);
+  EXPECT_GE(world.heard.size(), 90u);
+  EXPECT_LE(world.heard.size(), 100u);
+  for (const Heard& heard : world.heard) {
+    EXPECT_EQ(heard.status, LookupStatus::refused);
+    EXPECT_EQ(heard.queries, 4u) << "two attempts of a pair";
+  }
+  world.simulator.run_until(world.simulator.now() + 60_s);
+  EXPECT_EQ(world.heard.size(), 600u);
+}
+
 TEST(Dns, DnsPolicyDefaultAsksOutsideAndFindsNoClusterName) {
   DnsWorld world(std::string(kShop) + R"(
 ---
