@@ -48,8 +48,8 @@ struct PathEnd {
 
 class ConnectionExplainer {
  public:
-  ConnectionExplainer(policy::PolicyEngine& engine, Span span, Diagnostics& diagnostics)
-      : engine_(engine), cluster_(engine.cluster()), span_(span), diagnostics_(diagnostics) {}
+  ConnectionExplainer(policy::PolicyEngine& engine, Span span, Diagnostics& diagnostics, const OutsideNames& outside)
+      : engine_(engine), cluster_(engine.cluster()), span_(span), diagnostics_(diagnostics), outside_(outside) {}
 
   std::optional<ConnectionExplanation> run(std::string_view source_text, std::string_view destination_text) {
     const auto source = cluster::resolve_name(cluster_, source_text, true, span_, diagnostics_);
@@ -176,10 +176,7 @@ class ConnectionExplainer {
     result_.destination_name = cluster_.service_name(id);
     const std::string name = "Service " + printable(result_.destination_name);
     if (service.type == cluster::ServiceType::external_name) {
-      result_.answer = Answer::external;
-      result_.notes.push_back(fmt::format("{} is an alias of {}; policies judge the address that name resolves to",
-                                          name, printable(service.external_name)));
-      return std::vector<PathEnd>();
+      return follow_alias(service, wanted, name);
     }
     if (service.is_headless && wanted.port_name.empty()) {
       return headless_ends(service, wanted, name);
@@ -199,6 +196,54 @@ class ConnectionExplainer {
     }
     result_.port = port->port;
     return usable(service, port->backends, name, *port);
+  }
+
+  /// An ExternalName is a name in DNS and translates nothing: what is dialled is what that name stands for.
+  std::optional<std::vector<PathEnd>> follow_alias(const cluster::Service& alias, const DestinationText& wanted,
+                                                   const std::string& name) {
+    std::string target = alias.external_name;
+    std::transform(target.begin(), target.end(), target.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    target.erase(target.find_last_not_of('.') + 1);
+    constexpr int kMostLinks = 8;  // CoreDNS follows as many (plugin/pkg/upstream)
+    if (const cluster::ServiceId service = service_named(target); service.is_valid() && ++links_ <= kMostLinks) {
+      result_.notes.push_back(fmt::format("{} is an alias of {}, a Service of this cluster", name, printable(target)));
+      return backends_of(service, wanted);
+    }
+    if (const auto declared = outside_.find(target); declared != outside_.end() && !declared->second.empty()) {
+      std::vector<PathEnd> ends;
+      for (const IpAddress& address : declared->second) {
+        ends.push_back({.peer = peer_at(address), .port = wanted.port});
+      }
+      result_.notes.push_back(fmt::format("{} is an alias of {}, which the scenario gives {} address{}", name,
+                                          printable(target), ends.size(), ends.size() == 1 ? "" : "es"));
+      if (!wanted.port_name.empty()) {
+        unknown_port_name(wanted, name);
+        return std::nullopt;
+      }
+      return ends;
+    }
+    result_.answer = Answer::external;
+    result_.notes.push_back(
+        fmt::format("{} is an alias of {}; policies judge the address that name resolves to (a scenario can declare it "
+                    "under cluster.dns.externals)",
+                    name, printable(alias.external_name)));
+    return std::vector<PathEnd>();
+  }
+
+  /// `<service>.<namespace>.svc.<cluster domain>`, or none.
+  cluster::ServiceId service_named(std::string_view target) const {
+    const std::string ending = ".svc." + cluster_.cluster_domain;
+    if (!target.ends_with(ending)) {
+      return {};
+    }
+    target.remove_suffix(ending.size());
+    const std::size_t dot = target.find('.');
+    if (dot == std::string_view::npos || target.find('.', dot + 1) != std::string_view::npos) {
+      return {};
+    }
+    const cluster::NamespaceId name_space = cluster_.find_namespace(target.substr(dot + 1));
+    return name_space.is_valid() ? cluster_.find_service(name_space, target.substr(0, dot)) : cluster::ServiceId();
   }
 
   /// The name resolves to the pods themselves: no translation, the port stays.
@@ -379,6 +424,8 @@ class ConnectionExplainer {
   const cluster::Cluster& cluster_;
   Span span_;
   Diagnostics& diagnostics_;
+  const OutsideNames& outside_;
+  int links_ = 0;  // ExternalNames followed from one to the next
   ConnectionExplanation result_;
 };
 
@@ -443,8 +490,9 @@ std::optional<DestinationText> parse_destination(std::string_view text, Span spa
 }
 
 std::optional<ConnectionExplanation> explain(policy::PolicyEngine& engine, std::string_view source,
-                                             std::string_view destination, Span span, Diagnostics& diagnostics) {
-  return ConnectionExplainer(engine, span, diagnostics).run(source, destination);
+                                             std::string_view destination, Span span, Diagnostics& diagnostics,
+                                             const OutsideNames& outside) {
+  return ConnectionExplainer(engine, span, diagnostics, outside).run(source, destination);
 }
 
 }  // namespace podwire::analysis

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,9 +67,14 @@ struct ConnectionExplanation {
   std::vector<std::string> notes;  // "Service backend/api sends TCP 80 to port 8080 of its 2 backends" …
 };
 
-/// Explains SRC → DST:PORT. A source is a workload, a pod or an address; a Service is none.
+/// Names outside the cluster and their addresses, as a scenario declares them; names in lower case.
+using OutsideNames = std::map<std::string, std::vector<IpAddress>>;
+
+/// Explains SRC → DST:PORT. A source is a workload, a pod or an address; a Service is none. An ExternalName is followed
+/// to the Service it names in the cluster, or to the addresses that `outside` gives; without either it is `external`.
 /// Errors: those of resolve_name and parse_destination; not-a-source, unknown-port-name.
 std::optional<ConnectionExplanation> explain(policy::PolicyEngine& engine, std::string_view source,
-                                             std::string_view destination, Span span, Diagnostics& diagnostics);
+                                             std::string_view destination, Span span, Diagnostics& diagnostics,
+                                             const OutsideNames& outside = {});
 
 }  // namespace podwire::analysis

@@ -166,6 +166,12 @@ class Network {
   DropText describe(const DropRow& row) const;
   /// Entries in a node's conntrack table now.
   std::uint64_t conntrack_count(cluster::NodeId node);
+  /// Entries of a node's table without sweeping it first: what ran out since the last use is still counted.
+  std::uint64_t unswept_conntrack_count(cluster::NodeId node) const {
+    return tables_.empty() ? 0 : tables_[node.index()].count();
+  }
+  /// The longest unfinished work of any core of any machine. O(cores).
+  Duration longest_cpu_backlog() const;
   const std::vector<TraceRecord>& trace() const { return trace_; }
   const OutputPort& port(topology::PortId id) const { return ports_[id.index()]; }
   std::string place_name(Place place) const;

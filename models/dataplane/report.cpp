@@ -42,6 +42,14 @@ PacketCounts Network::audit() const {
   return counts;
 }
 
+Duration Network::longest_cpu_backlog() const {
+  Duration longest;
+  for (const des::FifoServer& core : cores_) {
+    longest = std::max(longest, core.backlog(simulator_.now()));
+  }
+  return longest;
+}
+
 std::string Network::place_name(Place place) const {
   const auto machine = [this](std::uint32_t host) {
     return host < cluster_.nodes.size() ? cluster_.nodes[host].name : std::string("the gateway");

@@ -140,6 +140,7 @@ void Clients::on_arrival(std::uint32_t workload) {
   request.ordinal = loop.arrivals.count() - 1;
   request.is_counted = window_.contains(simulator_.now());
   open_counted_ += request.is_counted ? 1 : 0;
+  ++loop.traffic.arrived;
   results_[workload].requests += request.is_counted ? 1 : 0;
   schedule_next(workload);
   begin(index);
@@ -386,6 +387,8 @@ void Clients::end(std::uint32_t index, Outcome outcome) {
     }
   }
   simulator_.fingerprint().add(kFingerprintRequest + static_cast<std::uint32_t>(outcome), now, identity_of(request));
+  Traffic& traffic = loops_[request.workload].traffic;
+  ++(outcome == Outcome::ok ? traffic.ok : traffic.failed);
   if (request.is_counted) {
     WorkloadResult& result = results_[request.workload];
     ++result.outcomes[static_cast<std::size_t>(outcome)];

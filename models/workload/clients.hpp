@@ -27,6 +27,13 @@
 
 namespace podwire::workload {
 
+/// Requests of a workload so far, those of the warm-up and of the drain included.
+struct Traffic {
+  std::uint64_t arrived = 0;
+  std::uint64_t ok = 0;
+  std::uint64_t failed = 0;
+};
+
 /// When requests are counted: those that arrive in [begin, end).
 struct Window {
   Time begin;
@@ -49,6 +56,7 @@ class Clients {
 
   /// Counts and latencies so far, as RunInput::workloads.
   std::vector<WorkloadResult> take_results() { return std::move(results_); }
+  const Traffic& traffic(std::size_t workload) const { return loops_[workload].traffic; }
   /// What was assumed on the way, in words, in order of workload.
   std::vector<std::string> notes() const;
   std::size_t memory_bytes() const;
@@ -78,6 +86,7 @@ class Clients {
     std::vector<cluster::PodId> targets;  // Target::Kind::pods: those with an address
     dataplane::ExternalId external;
     dns::HostId host;
+    Traffic traffic = {};
     std::uint64_t refused_where_nothing_listens = 0;
   };
 

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <tuple>
 
-#include "models/dns/server.hpp"
+#include "models/dns/dns.hpp"
 #include "models/workload/clients.hpp"
+#include "models/workload/sampling.hpp"
 
 namespace podwire::workload {
 namespace {
@@ -67,14 +68,13 @@ RunResult play(const RunInput& input) {
   transport::Transport transport(simulator, network, {.seed = input.seed});
   dns::DnsOptions dns_options;
   dns_options.seed = input.seed;
-  dns::NameTable names;
-  dns::Zone zone(cluster, names, dns_options.externals);
-  dns::Resolver resolver(simulator, transport, cluster, names, zone, dns_options);
-  dns::NameServers name_servers(simulator, transport, network, cluster, names, zone, resolver, dns_options);
+  dns_options.externals = input.externals;
+  dns::Dns dns(simulator, transport, network, cluster, dns_options);
   Servers servers(simulator, transport, input.workloads, cluster.pods.size(), input.seed);
   RequestLog requests(input);
   const Window window{.begin = Time::start() + input.warmup, .end = input.end()};
-  Clients clients(simulator, network, transport, resolver, servers, input.workloads, input.seed, window, requests);
+  Clients clients(simulator, network, transport, dns.resolver(), servers, input.workloads, input.seed, window,
+                  requests);
 
   if (input.control != nullptr) {
     simulator.interrupt_with(&input.control->stop);
@@ -84,15 +84,15 @@ RunResult play(const RunInput& input) {
         },
         des::Simulator::kPollEvents);
   }
+  Sampler sampler(simulator, network, underlay, clients, input);
   clients.start();
-  if (input.workloads.empty()) {
-    simulator.run_until(input.end());
-  } else {
-    simulator.run();
+  sampler.run_sampled();
+  if (!simulator.was_stopped() && !sampler.is_interrupted()) {
+    simulator.run_until(input.workloads.empty() ? input.end() : Time::never());
   }
 
   RunResult result;
-  result.is_interrupted = simulator.was_stopped() && !clients.is_finished();
+  result.is_interrupted = (simulator.was_stopped() || sampler.is_interrupted()) && !clients.is_finished();
   if (result.is_interrupted) {
     clients.give_up();
   }
@@ -105,8 +105,8 @@ RunResult play(const RunInput& input) {
   for (const cluster::Assumption& note : service::notes(cluster)) {
     result.notes.push_back(note.text);
   }
-  for (const std::string& note : resolver.cut_by_kubelet()) {
-    result.notes.push_back(note);
+  for (std::string& note : dns.notes()) {
+    result.notes.push_back(std::move(note));
   }
   result.memory_bytes =
       network.memory_bytes() + transport.memory_bytes() + servers.memory_bytes() + clients.memory_bytes();
@@ -118,7 +118,7 @@ RunResult play(const RunInput& input) {
     }
     PODWIRE_CHECK(ended == workload.requests, "workload", "every request ends in exactly one outcome");
   }
-  requests.finish(result);
+  requests.finish(result, sampler);
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "models/dns/zone.hpp"
 #include "models/policy/engine.hpp"
 #include "models/workload/spec.hpp"
 #include "sim/stats/histogram.hpp"
@@ -43,7 +44,9 @@ struct RunInput {
   std::filesystem::path record_path;                   // the HDF5 file to write; empty: none
   std::string provenance;                              // canonical JSON, written as it is
   std::span<const ReachabilityRow> reachability = {};  // written as it is
-  bool plain_heap = false;                             // des::SimulatorOptions::plain_heap: changes no result
+  dns::ExternalRecords externals = {};                 // outside names that exist, normalised; others are NXDOMAIN
+  Duration sample = {};     // how often /series of the record file is sampled; zero: never. Changes no result
+  bool plain_heap = false;  // des::SimulatorOptions::plain_heap: changes no result
   Time end() const { return Time::start() + warmup + duration; }
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "models/workload/sampling.hpp"
+
 namespace podwire::workload {
 namespace {
 
@@ -148,7 +150,7 @@ void RequestLog::write_histograms(const RunResult& result) {
   }
 }
 
-void RequestLog::finish(const RunResult& result) {
+void RequestLog::finish(const RunResult& result, const Sampler& sampler) {
   if (writer_ == nullptr) {
     return;
   }
@@ -156,6 +158,15 @@ void RequestLog::finish(const RunResult& result) {
   write_summary(result);
   write_drops(result);
   write_histograms(result);
+  if (sampler.size() > 0) {
+    record::Table links{.columns = {text("name")}, .cells = {}};
+    for (const std::string& name : sampler.link_names()) {
+      links.cells.emplace_back(name);
+    }
+    writer_->write_table("/objects/links", links);
+    writer_->write_series("/series/network", sampler.network_series());
+    writer_->write_series("/series/workloads", sampler.workload_series());
+  }
   writer_->set_attribute("fingerprint", fmt::format("{:016x}", result.fingerprint));
   writer_->set_attribute("events", static_cast<std::int64_t>(result.events));
   writer_->set_attribute("simulated_ns", result.simulated.ns());

@@ -25,13 +25,15 @@ struct RequestEntry {
   Time ended;
 };
 
+class Sampler;
+
 class RequestLog {
  public:
   explicit RequestLog(const RunInput& input);
   bool is_recording() const { return writer_ != nullptr; }
   void add(const RequestEntry& entry);
   /// Writes the tables and completes the file.
-  void finish(const RunResult& result);
+  void finish(const RunResult& result, const Sampler& sampler);
 
  private:
   /// 56 bytes; nanoseconds since the start of the run, -1 for what never came.

@@ -284,6 +284,54 @@ TEST(Outcomes, ARejectingPolicyRefusesAtOnce) {
   }
 }
 
+TEST(Outcomes, ForwardsThatCoreDnsCannotSendAreServfail) {
+  // CoreDNS gives a query up 6 s after it began to ask the servers outside, whom policy keeps it from; glibc's second
+  // attempt, at 5 s, hears the same.
+  Stage stage(kManifests);
+  stage.policies = stage.read_policies(
+      "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: kube-system, name: closed}\n"
+      "spec: {podSelector: {}, policyTypes: [Egress]}\n");
+  WorkloadSpec spec = loop(from_pods({stage.pod("a", "client")}), at_host("api.example.com.", 443));
+  spec.timeout = 20_s;
+  RunInput input;
+  input.externals = {{"api.example.com", {kOutside}}};
+  const RunResult result = stage.play({spec}, input);
+  EXPECT_EQ(result.workloads.at(0).count(Outcome::dns_servfail), kRequests);
+}
+
+TEST(Outcomes, AServerThatGaveTheHandshakeUpResets) {
+  // Each of the two links of a way loses 60 % of all packets, so that a packet arrives in 16 of 100 cases. A client
+  // that has heard a SYN-ACK sends its request about 9 times within the minute in which the server still waits for an
+  // ACK (0.2 s doubled: 0.2 … 51 s); all are lost in about 0.84^9 = 21 % of the cases. The next to arrive meets no
+  // socket.
+  Stage stage(kManifests);
+  WorkloadSpec spec = loop(from_pods({stage.pod("a", "client")}), at_address(stage.ip("b", "server"), 8080));
+  spec.timeout = Duration::from_s(1200);
+  RunInput input;
+  input.duration = 10_s;
+  input.underlay.loss = 0.6;
+  const RunResult result = stage.play({spec}, input);
+  const WorkloadResult& loops = result.workloads.at(0);
+  EXPECT_EQ(loops.requests, 200u);
+  EXPECT_GE(loops.count(Outcome::reset), 5u);
+  EXPECT_GE(loops.count(Outcome::ok), 50u);
+}
+
+TEST(Outcomes, OutsideNamesExistWhenTheyAreDeclaredAndAreNotedWhenTheyAreNot) {
+  Stage stage(kManifests);
+  WorkloadSpec spec =
+      loop(from_pods({stage.pod("a", "client")}), at_host("api.example.com.", 0), RequestKind::dns_probe);
+  RunInput input;
+  const RunResult undeclared = stage.play({spec}, input);
+  EXPECT_EQ(undeclared.workloads.at(0).count(Outcome::dns_nxdomain), kRequests);
+  ASSERT_EQ(undeclared.notes.size(), 1u);
+  EXPECT_NE(undeclared.notes[0].find("outside name api.example.com is declared nowhere"), std::string::npos);
+  input.externals = {{"api.example.com", {kOutside}}};
+  const RunResult declared = stage.play({spec}, input);
+  EXPECT_EQ(declared.workloads.at(0).count(Outcome::ok), kRequests);
+  EXPECT_TRUE(declared.notes.empty());
+}
+
 TEST(Outcomes, ADnsServiceWithoutEndpointsRefusesQueries) {
   Stage stage(pod_yaml("a", "client", 1) +
                   "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: kube-system, name: kube-dns}\n"

@@ -146,5 +146,75 @@ TEST_F(RecordingTest, APathThatCannotBeWrittenIsSaidBeforeAnythingIsPlayed) {
   EXPECT_TRUE(fs::is_empty(file.path.parent_path()));
 }
 
+TEST_F(RecordingTest, SeriesTellTheRunFromIntervalToInterval) {
+  RunInput run = input(file.path);
+  run.sample = 100_ms;
+  const RunResult result = stage.play(specs, run);
+  auto opened = record::RunFile::open(file.path);
+  ASSERT_TRUE(opened.has_value());
+  const auto series = [&](const char* name) { return opened.value().numbers(name).value(); };
+  const std::vector<double> time = series("/series/network/time");
+  // 0.1, 0.2 … 0.7 s, and the moment at which the run ended, at 0.75 s or when the last request did.
+  ASSERT_EQ(time.size(), 8u);
+  EXPECT_DOUBLE_EQ(time[0], 0.1);
+  EXPECT_DOUBLE_EQ(time[6], 0.7);
+  EXPECT_DOUBLE_EQ(time[7], result.simulated.seconds());
+  const auto sum = [](const std::vector<double>& values) {
+    double total = 0.0;
+    for (const double value : values) {
+      total += value;
+    }
+    return total;
+  };
+  EXPECT_EQ(sum(series("/series/network/packets_sent")), static_cast<double>(result.packets.sent));
+  EXPECT_EQ(sum(series("/series/network/packets_dropped")), static_cast<double>(result.packets.dropped));
+  EXPECT_EQ(series("/series/network/packets_in_flight").back(), static_cast<double>(result.packets.in_flight));
+  // One loop succeeds and the other is refused: 20/s from the start on, so 15 or 16 of each in 0.75 s.
+  const std::vector<double> ok = series("/series/workloads/ok");
+  const std::vector<double> failed = series("/series/workloads/failed");
+  ASSERT_EQ(ok.size(), 16u) << "time × workload";
+  double of_first = 0.0;
+  double of_second = 0.0;
+  for (std::size_t t = 0; t < 8; ++t) {
+    of_first += ok[2 * t];
+    of_second += failed[2 * t + 1];
+    EXPECT_EQ(ok[2 * t + 1] + failed[2 * t], 0.0);
+    EXPECT_LE(ok[2 * t], 3.0) << "20/s for 0.1 s";
+  }
+  EXPECT_GE(of_first, 14.0);
+  EXPECT_GE(of_second, 14.0);
+  for (const double use : series("/series/network/link_utilisation_max")) {
+    EXPECT_GE(use, 0.0);
+    EXPECT_LT(use, 0.01) << "a few kilobytes on lines of 10 Gbit/s";
+  }
+  EXPECT_GT(series("/series/network/conntrack_entries").back(), 0.0);
+  EXPECT_FALSE(opened.value().table("/objects/links").value().cells.empty());
+}
+
+TEST_F(RecordingTest, SamplingChangesNothing) {
+  const RunResult plain = stage.play(specs, input({}));
+  for (const Duration interval : {1_us * 137, 10_ms, 3_s}) {
+    RunInput run = input(file.path);
+    run.sample = interval;
+    const RunResult sampled = stage.play(specs, run);
+    EXPECT_EQ(sampled.fingerprint, plain.fingerprint);
+    EXPECT_EQ(sampled.events, plain.events);
+    EXPECT_EQ(sampled.simulated, plain.simulated);
+    EXPECT_EQ(sampled.packets.sent, plain.packets.sent);
+    EXPECT_FALSE(sampled.is_interrupted);
+  }
+}
+
+TEST_F(RecordingTest, ASampledRunCanBeInterruptedBetweenTwoSamples) {
+  RunControl control;
+  control.stop = true;
+  RunInput run = input(file.path);
+  run.sample = 1_ms;
+  run.control = &control;
+  const RunResult result = stage.play(specs, run);
+  EXPECT_TRUE(result.is_interrupted);
+  EXPECT_LT(result.simulated, 5_ms);
+}
+
 }  // namespace
 }  // namespace podwire::workload
