@@ -90,6 +90,7 @@ Exit dispatch(const std::vector<std::string>& arguments) {
                                                         {"reach", verb_reach},
                                                         {"explain", verb_explain},
                                                         {"models", verb_models},
+                                                        {"schema", verb_schema},
                                                         {"version", verb_version}};
   const auto run = std::find_if(std::begin(kRuns), std::end(kRuns), [&](const auto& r) { return r.first == word; });
   PODWIRE_CHECK(run != std::end(kRuns), "cli", "every verb in the help can be run");
