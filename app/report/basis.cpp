@@ -105,7 +105,7 @@ std::string basis_table(const Basis& basis, const Style& style) {
   constexpr std::size_t kIndent = 13;
   std::string out;
   const auto line = [&](std::string_view topic, const std::string& text, bool is_doubtful = false) {
-    const std::string wrapped_text = wrapped(printable(text, 2000), kIndent);
+    const std::string wrapped_text = wrapped(printable(text, 2000), kIndent, style.text_width());
     out += fmt::format("  {}{} {}\n", style.dim(topic),
                        std::string(kIndent - 3 - std::min(kIndent - 3, topic.size()), ' '),
                        is_doubtful ? style.doubtful(wrapped_text) : wrapped_text);
