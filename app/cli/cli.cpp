@@ -1,6 +1,7 @@
 #include "app/cli/cli.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -86,9 +87,9 @@ Exit dispatch(const std::vector<std::string>& arguments) {
     return print(verb_help(*verb));
   }
   using Run = Exit (*)(const CommandLine&);
-  constexpr std::pair<std::string_view, Run> kRuns[] = {{"run", verb_run},         {"reach", verb_reach},
-                                                        {"explain", verb_explain}, {"diff", verb_diff},
-                                                        {"models", verb_models},   {"version", verb_version}};
+  constexpr std::pair<std::string_view, Run> kRuns[] = {
+      {"run", verb_run},       {"reach", verb_reach},   {"explain", verb_explain}, {"diff", verb_diff},
+      {"models", verb_models}, {"schema", verb_schema}, {"version", verb_version}};
   const auto run = std::find_if(std::begin(kRuns), std::end(kRuns), [&](const auto& r) { return r.first == word; });
   PODWIRE_CHECK(run != std::end(kRuns), "cli", "every verb in the help can be run");
   return run->second(*line);
@@ -124,7 +125,11 @@ void show(const Diagnostics& diagnostics, const SourceMap& sources, const Comman
 
 report::Style style_for(const CommandLine& line, const OutputRequest& request) {
   const bool to_terminal = request.file.empty() && terminal_takes_color(STDOUT_FILENO);
-  return report::Style(line.color == Color::always || (line.color == Color::automatic && to_terminal));
+  winsize size{};
+  const bool has_width =
+      request.file.empty() && isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return report::Style(line.color == Color::always || (line.color == Color::automatic && to_terminal),
+                       has_width ? size.ws_col : 0);
 }
 
 bool read_standard_input(const std::vector<std::string>& paths, scenario::LoadOptions& options) {

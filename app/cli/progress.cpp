@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "app/cli/output.hpp"
+#include "app/report/text_table.hpp"
 
 namespace podwire::cli {
 namespace {
@@ -32,6 +33,20 @@ std::size_t terminal_width() {
 }
 
 }  // namespace
+
+std::string bar_text(const std::string& what, double share, const std::string& detail, std::size_t width) {
+  constexpr std::size_t kLongest = 30;
+  constexpr std::size_t kShortest = 5;
+  const std::string numbers = fmt::format("{:3.0f} %  {}", share * 100.0, detail);
+  const std::size_t others = report::display_width(what) + report::display_width(numbers) + 4;  // brackets and spaces
+  if (others + kShortest <= width) {
+    const std::size_t length = std::min(kLongest, width - others);
+    const auto filled = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(length));
+    return fmt::format("{} [{}{}] {}", what, std::string(filled, '#'), std::string(length - filled, '.'), numbers);
+  }
+  // What it is about goes first; then the time that is left.
+  return fmt::format("{:.{}}", numbers, width);
+}
 
 Progress::Progress(std::string what, bool is_quiet)
     : what_(std::move(what)),
@@ -61,12 +76,8 @@ void Progress::update(double share, const std::string& detail) {
 }
 
 void Progress::draw_bar(double share, const std::string& detail, double seconds) {
-  constexpr std::size_t kBar = 30;
-  const auto filled = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(kBar));
-  std::string text = fmt::format("{} [{}{}] {:3.0f} %  {}{}", what_, std::string(filled, '#'),
-                                 std::string(kBar - filled, '.'), share * 100.0, detail, remaining(share, seconds));
-  text.resize(std::min(text.size(), terminal_width() - 1));
-  write_all(STDERR_FILENO, "\r\x1b[K" + text);
+  write_all(STDERR_FILENO,
+            "\r\x1b[K" + bar_text(what_, share, detail + remaining(share, seconds), terminal_width() - 1));
   is_drawn_ = true;
 }
 

@@ -32,6 +32,9 @@ class Progress {
   Clock::time_point next_;
 };
 
+/// The bar in at most `width` columns: the bar itself shrinks first, then the name goes.
+std::string bar_text(const std::string& what, double share, const std::string& detail, std::size_t width);
+
 /// While one lives, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it at once.
 class InterruptGuard {
  public:

@@ -43,8 +43,8 @@ Exit verb_explain(const CommandLine& line) {
   for (const scenario::PolicySetPlan& plan : scenario->policy_sets) {
     policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
     Diagnostics problems;
-    const auto explanation =
-        analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]), span, problems);
+    const auto explanation = analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]),
+                                               span, problems, scenario->file->cluster.externals);
     show(problems, sources, line);
     if (!explanation || problems.has_errors()) {
       return Exit::bad_input;

@@ -1,6 +1,7 @@
 // podwire run: play scenarios, print what happened, evaluate what was expected.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <future>
@@ -127,8 +128,11 @@ Exit verb_run(const CommandLine& line) {
   for (const auto& entry : loaded) {
     const scenario::BatchResult batch = play(line, *entry, loaded.size() == 1);
     if (batch.is_interrupted) {
-      say(fmt::format("interrupted after {} of {} runs of {}; nothing is printed", batch.runs.size(),
-                      scenario::run_count(*entry->scenario), printable(entry->scenario->name())));
+      const auto whole = std::count_if(batch.runs.begin(), batch.runs.end(),
+                                       [](const scenario::RunRecord& run) { return !run.result.is_interrupted; });
+      say(fmt::format("interrupted after {} of {} runs of {}; nothing is printed{}", whole,
+                      scenario::run_count(*entry->scenario), printable(entry->scenario->name()),
+                      line.record_folder.empty() || whole == 0 ? "" : ", the files of whole runs are kept"));
       return Exit::interrupted;
     }
     reports.push_back(report::summarise(*entry->scenario, batch, entry->sources));

@@ -65,6 +65,8 @@ constexpr Format kDiffFormats[] = {Format::table, Format::json, Format::csv, For
 constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
 constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-vxlan",
                                                 "podwire models -o csv=models.csv"};
+constexpr std::string_view kSchemaOptions[] = {"help"};
+constexpr std::string_view kSchemaExamples[] = {"podwire schema > scenario.schema.json"};
 constexpr std::string_view kVersionOptions[] = {"output", "help"};
 constexpr std::string_view kVersionExamples[] = {"podwire version", "podwire version -o json"};
 
@@ -108,6 +110,11 @@ constexpr VerbDoc kVerbs[] = {
      kDiffOptions, kDiffExamples, kDiffFormats},
     {"models", "[PROFILE…]", "list every parameter with its unit, default, certainty and source",
      "Lists the parameters of the network plugins' profiles and of the other models.", kModelsOptions, kModelsExamples},
+    {"schema", "", "print the JSON Schema of scenario files, for editors",
+     "Prints the JSON Schema (draft 7) of scenario files: keys, types and bounds. What names and units mean is checked "
+     "when "
+     "a scenario is read.",
+     kSchemaOptions, kSchemaExamples},
     {"version", "", "print the version", "Prints the version and what it was built with.", kVersionOptions,
      kVersionExamples},
 };

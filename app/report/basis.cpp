@@ -64,6 +64,20 @@ std::string run_text(const scenario::RunFile& run) {
 
 }  // namespace
 
+std::string kubernetes_text(const scenario::Scenario& scenario, const scenario::ClusterState& state) {
+  const std::vector<std::string>& versions = state.kubelet_versions;
+  std::string told;
+  if (!versions.empty()) {
+    told = versions.front() + (versions.size() > 1 ? " to " + versions.back() : "");
+  }
+  const std::string& named = scenario.file->cluster.kubernetes_version;
+  if (named == "auto") {
+    return told.empty() ? "" : told + ", told by the nodes";
+  }
+  return fmt::format("{}, named in the scenario{}", named,
+                     told.empty() ? "" : fmt::format(" (the nodes say {})", told));
+}
+
 Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan, const SourceMap& sources,
                bool was_played) {
   const cluster::Cluster& cluster = plan.cluster();
@@ -71,6 +85,7 @@ Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan
   basis.cluster = fmt::format("{}: {}, {}, {}, {}", fmt::join(scenario.sources, ", "),
                               plural(cluster.nodes.size(), "node"), plural(cluster.workloads.size(), "workload"),
                               plural(cluster.pods.size(), "pod"), plural(cluster.services.size(), "Service"));
+  basis.kubernetes = kubernetes_text(scenario, *plan.state);
   basis.policies = policies_text(scenario, plan);
   basis.cni = fmt::format("{}, {}", plan.profile().name, plan.state->cni_choice);
   if (!plan.profile().policy.is_enforced) {
@@ -100,7 +115,7 @@ std::string basis_table(const Basis& basis, const Style& style) {
   constexpr std::size_t kIndent = 13;
   std::string out;
   const auto line = [&](std::string_view topic, const std::string& text, bool is_doubtful = false) {
-    const std::string wrapped_text = wrapped(printable(text, 2000), kIndent);
+    const std::string wrapped_text = wrapped(printable(text, 2000), kIndent, style.text_width());
     out += fmt::format("  {}{} {}\n", style.dim(topic),
                        std::string(kIndent - 3 - std::min(kIndent - 3, topic.size()), ' '),
                        is_doubtful ? style.doubtful(wrapped_text) : wrapped_text);
@@ -113,7 +128,7 @@ std::string basis_table(const Basis& basis, const Style& style) {
       line("", fmt::format("and {} more", texts.size() - kShown), true);
     }
   };
-  line("cluster", basis.cluster);
+  line("cluster", basis.cluster + (basis.kubernetes.empty() ? "" : fmt::format("; Kubernetes {}", basis.kubernetes)));
   line("policies", basis.policies);
   line("network", basis.cni + (basis.timing.empty() ? "" : fmt::format("; timing: {}", basis.timing)));
   if (!basis.run.empty()) {

@@ -30,7 +30,7 @@ std::string list(const std::vector<ReachRecord>& lines, std::size_t shown, const
   TextTable table;
   table.column("from");
   table.column("to");
-  table.column("connections");
+  table.folding_column("connections");
   for (std::size_t i = 0; i < std::min(lines.size(), shown); ++i) {
     table.row({printable(lines[i].source), printable(lines[i].destination), printable(cell_text(lines[i]))});
   }

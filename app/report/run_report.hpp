@@ -17,17 +17,21 @@ namespace podwire::report {
 
 /// What a policy set's results rest on; they open with it.
 struct Basis {
-  std::string cluster;   // "12 objects from manifests/, overlay/: 3 nodes, 9 pods, 4 Services"
-  std::string policies;  // "5 NetworkPolicies (base: cluster, plus policies/)"
-  std::string cni;       // "calico-vxlan, named in scenario.yaml:9"
-  std::string timing;    // "published"; "" when nothing was played
-  std::string run;       // "2s warm-up, 30s measured, seeds 1, 2, 3"; likewise
+  std::string cluster;     // "12 objects from manifests/, overlay/: 3 nodes, 9 pods, 4 Services"
+  std::string kubernetes;  // "v1.29.3, told by the nodes", "1.29, named in scenario.yaml"; "" when nobody says it
+  std::string policies;    // "5 NetworkPolicies (base: cluster, plus policies/)"
+  std::string cni;         // "calico-vxlan, named in scenario.yaml:9"
+  std::string timing;      // "published"; "" when nothing was played
+  std::string run;         // "2s warm-up, 30s measured, seeds 1, 2, 3"; likewise
   std::vector<std::pair<std::string, std::string>> assumptions;  // topic, text
   std::vector<std::string> unknown;   // objects that are not modelled and leave verdicts unknown, with places
   std::vector<std::string> ignored;   // accepted by --ignore-kind
   std::string skipped;                // "2 ConfigMap, 1 Ingress": kinds that cannot change a verdict
   std::vector<std::string> settings;  // --set
 };
+
+/// Which Kubernetes version the cluster has and who says so; "" when nobody does. No model depends on it yet.
+std::string kubernetes_text(const scenario::Scenario& scenario, const scenario::ClusterState& state);
 
 /// Quantiles in seconds; those that the sample cannot support are absent.
 struct Latency {

@@ -54,9 +54,9 @@ std::string workload_table(const RunView& view, const Style& style) {
   table.column("workload");
   table.column("requests", Align::right);
   table.column("success", Align::right);
-  table.column("outcomes");
-  table.column("from");
-  table.column("to");
+  table.folding_column("outcomes");
+  table.folding_column("from");
+  table.folding_column("to");
   for (const WorkloadRow& row : view.workloads) {
     const std::string success = scenario::format_share(row.ok, row.requests);
     table.row({printable(row.name, 40), std::to_string(row.requests),
@@ -104,8 +104,8 @@ std::string drop_table(const RunView& view, const Style& style) {
   table.column("packets lost", Align::right);
   table.column("reason");
   table.column("where");
-  table.column("rule");
-  table.column("workload");
+  table.folding_column("rule");
+  table.folding_column("workload");
   for (std::size_t i = 0; i < std::min(view.drops.size(), kShownDrops); ++i) {
     const DropLine& drop = view.drops[i];
     std::string rule = printable(drop.rule);
@@ -133,7 +133,7 @@ std::string expectation_text(const ExpectationLine& line, const Style& style) {
                                 style.bold(printable(result.subject, 300)));
   const auto add = [&](std::string_view topic, const std::string& text) {
     if (!text.empty()) {
-      out += fmt::format("      {:<9} {}\n", topic, wrapped(printable(text, 2000), 16));
+      out += fmt::format("      {:<9} {}\n", topic, wrapped(printable(text, 2000), 16, style.text_width()));
     }
   };
   add("expected", result.expected + (line.place.empty() ? "" : fmt::format("  ({})", line.place)));
@@ -166,7 +166,7 @@ std::string set_table(const SetReport& set, const Style& style) {
     out += "  " + style.doubtful("Connections marked ? are unknown; --ignore-kind KIND accepts a kind.") + "\n";
   }
   for (const std::string& note : set.merged.notes) {
-    out += fmt::format("  {}       {}\n", style.dim("note"), printable(note));
+    out += fmt::format("  {}       {}\n", style.dim("note"), wrapped(printable(note), 13, style.text_width()));
   }
   if (!set.merged.workloads.empty()) {
     out += "\n" + workload_table(set.merged, style) + latency_table(set.merged, style) + drop_table(set.merged, style);

@@ -249,6 +249,8 @@ std::string provenance_json(const Scenario& scenario, const SourceMap& sources, 
   object["policySets"] = policy_sets;
   object["seeds"] = scenario.run().seeds;
   object["cni"] = scenario.policy_sets.empty() ? "" : scenario.policy_sets.front().profile().name;
+  object["kubernetes"] =
+      scenario.policy_sets.empty() ? "" : kubernetes_text(scenario, *scenario.policy_sets.front().state);
   object["layers"] = scenario.sources;
   object["inputHash"] = fmt::format("{:016x}", hash);
   object["scenarioFile"] = file_text;

@@ -31,6 +31,26 @@ void TextTable::column(std::string title, Align align) {
   columns_.push_back({std::move(title), align});
 }
 
+void TextTable::folding_column(std::string title) {
+  columns_.push_back({std::move(title), Align::left, true});
+}
+
+void TextTable::add_folded(const std::vector<std::string>& row, std::size_t indent, const Style& style,
+                           std::string& out) const {
+  constexpr std::size_t kDeeper = 4;
+  std::size_t widest = 0;
+  for (const Column& column : columns_) {
+    widest = column.folds ? std::max(widest, display_width(column.title)) : widest;
+  }
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    if (columns_[c].folds && !row[c].empty()) {
+      const std::string title = columns_[c].title + std::string(widest - display_width(columns_[c].title), ' ');
+      out += std::string(indent + kDeeper, ' ') + style.dim(title) + "  " +
+             wrapped(row[c], indent + kDeeper + widest + 2, style.text_width()) + "\n";
+    }
+  }
+}
+
 void TextTable::row(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   rows_.push_back(std::move(cells));
@@ -47,10 +67,18 @@ std::string TextTable::to_string(std::size_t indent, const Style& style) const {
     }
     widths.push_back(width);
   }
+  std::size_t natural = indent;
+  for (const std::size_t width : widths) {
+    natural += width + 2;
+  }
+  const bool is_folded = style.width() > 0 && natural > style.width() + 2;
   std::string out;
   const auto add_line = [&](const auto& cell_of) {
     std::string line(indent, ' ');
     for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (is_folded && columns_[c].folds) {
+        continue;
+      }
       const std::string cell = cell_of(c);
       const std::string padding(widths[c] - display_width(cell), ' ');
       line += columns_[c].align == Align::right ? padding + cell : cell + padding;
@@ -65,6 +93,9 @@ std::string TextTable::to_string(std::size_t indent, const Style& style) const {
   }
   for (const auto& row : rows_) {
     add_line([&](std::size_t c) { return row[c]; });
+    if (is_folded) {
+      add_folded(row, indent, style, out);
+    }
   }
   return out;
 }

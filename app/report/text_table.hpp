@@ -10,10 +10,15 @@
 
 namespace podwire::report {
 
-/// Terminal colours, or none. Sparing: what failed, what passed, and what is beside the point.
+/// Terminal colours, or none, and how wide the terminal is. Sparing: what failed, what passed, and what is beside the
+/// point.
 class Style {
  public:
-  explicit Style(bool has_color) : has_color_(has_color) {}
+  /// `width` in columns; 0: no terminal, lines may be as long as they are.
+  explicit Style(bool has_color, std::size_t width = 0) : has_color_(has_color), width_(width) {}
+  std::size_t width() const { return width_; }
+  /// Where prose is broken: at 100 columns, or at the terminal's edge.
+  std::size_t text_width() const { return width_ == 0 || width_ > 100 ? 100 : width_ < 40 ? 40 : width_; }
   std::string bold(std::string_view text) const { return wrap("1", text); }
   std::string dim(std::string_view text) const { return wrap("2", text); }
   std::string good(std::string_view text) const { return wrap("32", text); }
@@ -24,6 +29,7 @@ class Style {
  private:
   std::string wrap(std::string_view code, std::string_view text) const;
   bool has_color_;
+  std::size_t width_;
 };
 
 enum class Align : std::uint8_t { left, right };
@@ -32,6 +38,9 @@ class TextTable {
  public:
   /// A column without a title anywhere gives a table without a head line.
   void column(std::string title, Align align = Align::left);
+  /// Such a column's cells go to lines of their own below the row, with the title before them, where the terminal is
+  /// too narrow for the whole table.
+  void folding_column(std::string title);
   /// One row; missing cells are empty. Cells may hold colour codes: they do not count for the width.
   void row(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
@@ -42,7 +51,9 @@ class TextTable {
   struct Column {
     std::string title;
     Align align;
+    bool folds = false;
   };
+  void add_folded(const std::vector<std::string>& row, std::size_t indent, const Style& style, std::string& out) const;
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -101,6 +101,8 @@ class BatchPlayer {
       input.engine = &engine;
       input.workloads = plan.workloads;
       input.underlay = scenario_.file->cluster.underlay;
+      input.externals = scenario_.file->cluster.externals;
+      input.sample = scenario_.run().sample;
       input.seed = seed;
       input.warmup = scenario_.run().warmup;
       input.duration = scenario_.run().duration;

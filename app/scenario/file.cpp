@@ -112,6 +112,18 @@ RunFile read_run(Section section) {
     section.error("out-of-range", "warm-up and duration together exceed 60 days", section.get("duration"));
   }
   run.seeds = read_seeds(section);
+  // A hundred samples of the measured time, unless a long warm-up would make very many of them.
+  constexpr std::int64_t kDefaultSamples = 100;
+  constexpr std::int64_t kMostSamples = 100'000;
+  const Duration whole = run.warmup + run.duration;
+  run.sample = std::max({run.duration / kDefaultSamples, whole / kMostSamples, Duration::from_ps(1)});
+  if (const auto sample = section.duration("sample")) {
+    run.sample = *sample;
+    if (run.sample > Duration::zero() && whole / run.sample > kMostSamples) {
+      section.error("out-of-range", fmt::format("sample: more than {} samples of one run", kMostSamples),
+                    section.get("sample"), "sample less often; 0 samples nothing");
+    }
+  }
   section.finish();
   return run;
 }
@@ -139,6 +151,15 @@ void check_request_count(Section& section, const ScenarioFile& file) {
   double requests = 0.0;
   for (const WorkloadFile& workload : file.workloads) {
     requests += workload.spec.arrivals.per_second * (file.run.warmup + file.run.duration).seconds();
+  }
+  for (const WorkloadFile& workload : file.workloads) {
+    const double counted = workload.spec.arrivals.per_second * file.run.duration.seconds();
+    if (counted < 1.0 && !section.diagnostics().has_errors()) {
+      section.diagnostics().warning("few-requests",
+                                    fmt::format("workload \"{}\" has {:.2g} requests in {:g}s on average",
+                                                printable(workload.spec.name), counted, file.run.duration.seconds()),
+                                    workload.span, "raise its rate or run.duration");
+    }
   }
   if (requests > kMostRequests) {
     section.error(

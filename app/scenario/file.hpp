@@ -10,6 +10,7 @@
 
 #include "app/scenario/settings.hpp"
 #include "models/cluster/cluster.hpp"
+#include "models/dns/zone.hpp"
 #include "models/workload/spec.hpp"
 
 namespace podwire::scenario {
@@ -31,9 +32,10 @@ struct CniChoice {
 struct ClusterFile {
   std::vector<Text> from;  // layers, later ones replace earlier ones
   cluster::ClusterOptions options;
-  std::string kubernetes_version = "auto";
+  std::string kubernetes_version = "auto";  // as written; "auto": what Node objects say, if they do
   CniChoice cni;
   workload::UnderlaySpec underlay;
+  dns::ExternalRecords externals;  // outside names and their addresses
   Span span = {};
 };
 
@@ -95,6 +97,7 @@ struct RunFile {
   Duration warmup = Duration::from_s(1);
   Duration duration = Duration::from_s(10);
   std::vector<std::uint64_t> seeds = {1};
+  Duration sample = {};  // of the record files' series
 };
 
 struct ScenarioFile {

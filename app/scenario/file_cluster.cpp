@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/scenario/file.hpp"
+#include "models/dns/names.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::scenario {
@@ -25,10 +26,35 @@ void read_nodes(Section section, cluster::ClusterOptions& options) {
   section.finish();
 }
 
-void read_dns(Section section, cluster::ClusterOptions& options) {
+// Names outside the cluster, each with its addresses; an empty list is a name without any (NODATA).
+void read_externals(Section section, std::string_view domain, dns::ExternalRecords& externals) {
+  for (const config::Node member : section.node()) {
+    const std::string name = dns::normalized(member.key());
+    std::vector<IpAddress> addresses;
+    for (const config::Node item : section.texts(member.key())) {
+      if (const auto address = config::as_ip(item, section.object(), section.diagnostics())) {
+        addresses.push_back(*address);
+      }
+    }
+    if (const auto wrong = cluster::invalid_dns_subdomain(name)) {
+      section.error("bad-name", fmt::format("\"{}\" is no host name: {}", printable(member.key(), 80), *wrong), member);
+    } else if (IpAddress::parse(name).has_value()) {
+      section.error("bad-name", fmt::format("\"{}\" is an address, not a name", printable(member.key(), 80)), member);
+    } else if (dns::is_within(name, domain)) {
+      section.error("bad-name", fmt::format("\"{}\" lies within the cluster's own domain", printable(name, 80)), member,
+                    "the cluster's DNS answers for its Services; externals are names outside of it");
+    } else if (!externals.emplace(name, std::move(addresses)).second) {
+      section.error("duplicate-name", fmt::format("\"{}\" is named twice", printable(name, 80)), member);
+    }
+  }
+}
+
+void read_dns(Section section, ClusterFile& file) {
+  cluster::ClusterOptions& options = file.options;
   const auto replicas = section.integer("replicas", 0, 10'000);
   options.adds_dns = replicas.value_or(1) > 0;
   options.dns_replicas = static_cast<std::uint32_t>(replicas.value_or(options.dns_replicas));
+  read_externals(section.section("externals"), dns::normalized(options.cluster_domain), file.externals);
   section.finish();
 }
 
@@ -137,7 +163,6 @@ ClusterFile read_cluster_section(Section section) {
                   section.get("serviceProxy"), "use iptables");
   }
   file.options.adds_dns = true;
-  read_dns(section.section("dns"), file.options);
   file.underlay = read_underlay(section.section("underlay", "Underlay"));
   read_listens(section, file.options);
   file.options.pod_cidr = section.cidr("podCidr");
@@ -148,6 +173,7 @@ ClusterFile read_cluster_section(Section section) {
       section.error("bad-name", fmt::format("clusterDomain: {}", *wrong), section.get("clusterDomain"));
     }
   }
+  read_dns(section.section("dns"), file);  // names are judged against the domain
   section.finish();
   return file;
 }

@@ -307,6 +307,12 @@ WorkloadFile read_workload_section(Section& section) {
     spec.request = read_size(section, "request", Bytes(is_http ? 300 : 64));
     spec.response = read_size(section, "response", Bytes(is_http ? 1024 : 64));
     read_server(section.section("server"), spec);
+    for (const std::string_view key : {"request", "response"}) {
+      if (is_http && (key == "request" ? spec.request : spec.response) == Bytes(0)) {
+        section.error("out-of-range", fmt::format("an http {} of no bytes: it has a start line at least", key),
+                      section.get(key), "give the bytes of its headers and body");
+      }
+    }
   }
   // Time is counted to 106 days: a run (at most 60), what is drawn and what is waited for must fit.
   if (spec.timeout > kLongestWait || spec.server.mean > kLongestWait || spec.server.median > kLongestWait) {

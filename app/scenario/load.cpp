@@ -6,6 +6,7 @@
 #include <set>
 
 #include "app/scenario/detect_cni.hpp"
+#include "app/scenario/kubernetes_version.hpp"
 #include "app/scenario/names.hpp"
 #include "app/scenario/policy_sets.hpp"
 #include "models/cluster/objects.hpp"
@@ -293,6 +294,7 @@ std::unique_ptr<ClusterState> Loader::build_state(const cluster::ObjectStore& st
   }
   auto state = std::make_unique<ClusterState>();
   state->cluster = std::move(built).value();
+  state->kubelet_versions = kubelet_versions(store);
   const std::size_t errors = diagnostics_.error_count();
   state->profile = choose_profile(store, state->cluster, state->cni_choice);
   return diagnostics_.error_count() == errors ? std::move(state) : nullptr;

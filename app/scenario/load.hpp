@@ -35,6 +35,7 @@ struct LoadOptions {
 struct ClusterState {
   cluster::Cluster cluster;
   cni::Profile profile;
+  std::vector<std::string> kubelet_versions;  // what Node objects of a dump say, oldest first, each once
   std::string cni_choice;  // how the profile was chosen: "named in scenario.yaml:9", "detected from DaemonSet …"
 };
 

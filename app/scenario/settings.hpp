@@ -30,6 +30,8 @@ class Settings {
   std::vector<std::string> members_below(std::string_view path) const;
   /// Notes that readers know this path, for "did you mean".
   void known(std::string path) { known_.push_back(std::move(path)); }
+  /// The paths that readers asked for, each as often as it was; noted only while there is some setting.
+  const std::vector<std::string>& known_paths() const { return known_; }
   /// Reports each setting that no reader asked for (unknown-setting).
   void finish(Diagnostics& diagnostics) const;
   bool empty() const { return settings_.empty(); }

@@ -81,6 +81,35 @@ TEST(ExplainConnection, AnExternalNameLeavesTheCluster) {
   EXPECT_NE(result.notes.at(0).find("db.example.com"), std::string::npos);
 }
 
+TEST(ExplainConnection, AnExternalNameThatIsDeclaredIsJudgedAtItsAddresses) {
+  PolicyLab lab(shop() + network_policy("front", "p",
+                                        "  podSelector: {}\n  policyTypes: [Egress]\n"
+                                        "  egress: [{to: [{ipBlock: {cidr: 198.51.100.0/24}}]}]"));
+  const OutsideNames inside_block = {{"db.example.com", {IpAddress::v4(198, 51, 100, 7)}}};
+  const OutsideNames half = {{"db.example.com", {IpAddress::v4(198, 51, 100, 7), IpAddress::v4(192, 0, 2, 1)}}};
+  Diagnostics problems;
+  const auto to = [&](const OutsideNames& outside) {
+    return explain(lab.engine, "front/web", "back/service/outside:5432", {}, problems, outside).value();
+  };
+  EXPECT_EQ(to(inside_block).answer, Answer::allowed);
+  EXPECT_EQ(to(inside_block).paths.at(0).port, Port(5432));
+  EXPECT_EQ(to(half).answer, Answer::depends);
+  EXPECT_EQ(to({{"other.example.com", {IpAddress::v4(198, 51, 100, 7)}}}).answer, Answer::external);
+  EXPECT_FALSE(problems.has_errors());
+}
+
+TEST(ExplainConnection, AnExternalNameOfAServiceIsJudgedAtItsBackends) {
+  PolicyLab lab(shop() +
+                "---\napiVersion: v1\nkind: Service\nmetadata: {name: near, namespace: front}\n"
+                "spec: {type: ExternalName, externalName: API.back.svc.cluster.local.}\n"
+                "---\napiVersion: v1\nkind: Service\nmetadata: {name: loop, namespace: front}\n"
+                "spec: {type: ExternalName, externalName: loop.front.svc.cluster.local}\n");
+  EXPECT_EQ(explained(lab, "front/web", "front/service/near:80").answer, Answer::allowed);
+  EXPECT_EQ(explained(lab, "front/web", "front/service/near:80").paths.at(0).port, Port(8080));
+  EXPECT_EQ(explained(lab, "front/web", "front/service/near:81").answer, Answer::no_backend);
+  EXPECT_EQ(explained(lab, "front/web", "front/service/loop:80").answer, Answer::external);
+}
+
 TEST(ExplainConnection, AnAddressMayBeEitherEnd) {
   PolicyLab lab(shop() + network_policy("back", "p",
                                         "  podSelector: {}\n"

@@ -67,5 +67,29 @@ TEST(CsvFields, NeverBecomeFormulas) {
   EXPECT_EQ(csv_field("-x"), "'-x");
 }
 
+TEST(TextTable, FoldsLongCellsBelowTheirRowsOnANarrowTerminal) {
+  TextTable table;
+  table.column("workload");
+  table.column("requests", Align::right);
+  table.folding_column("from");
+  table.folding_column("to");
+  table.row({"visit", "527", "203.0.113.10", "ingress-nginx/service/controller"});
+  table.row({"idle", "0", "", "somewhere"});
+  const std::string wide =
+      "  workload  requests  from          to\n"
+      "  visit          527  203.0.113.10  ingress-nginx/service/controller\n"
+      "  idle             0                somewhere\n";
+  EXPECT_EQ(table.to_string(2, Style(false)), wide);
+  // The longest line is "  visit …": 2 + 8 + 2 + 8 + 2 + 12 + 2 + 32 = 68 columns.
+  EXPECT_EQ(table.to_string(2, Style(false, 68)), wide);
+  EXPECT_EQ(table.to_string(2, Style(false, 67)),
+            "  workload  requests\n"
+            "  visit          527\n"
+            "      from  203.0.113.10\n"
+            "      to    ingress-nginx/service/controller\n"
+            "  idle             0\n"
+            "      to    somewhere\n");
+}
+
 }  // namespace
 }  // namespace podwire::report

@@ -181,5 +181,61 @@ TEST(Ports, CarryTheirProtocol) {
   }
 }
 
+TEST_F(FileTest, MessagesOfHttpHaveAtLeastAByte) {
+  read(R"(spec:
+  cluster: {from: m}
+  workloads:
+    - {name: a, from: x/y, to: "http://c/", rate: 1/s, request: 0B}
+    - {name: b, from: x/y, to: "http://c/", rate: 1/s, response: 0}
+    - {name: c, from: x/y, to: "udp://c:53", kind: udp, rate: 1/s, request: 0B, response: 0B}
+)");
+  EXPECT_EQ(diagnostics.error_count(), 2u) << messages();
+  EXPECT_NE(messages().find("an http request of no bytes"), std::string::npos) << messages();
+  EXPECT_NE(messages().find("an http response of no bytes"), std::string::npos) << messages();
+}
+
+TEST_F(FileTest, AWorkloadThatHardlyEverAsksIsWarnedOf) {
+  read(R"(spec:
+  cluster: {from: m}
+  workloads:
+    - {name: rare, from: x/y, to: "http://c/", rate: 0.000000001/s}
+    - {name: once, from: x/y, to: "http://c/", rate: 0.1/s}
+)");
+  EXPECT_FALSE(diagnostics.has_errors()) << messages();
+  ASSERT_EQ(diagnostics.all().size(), 1u) << messages();
+  EXPECT_EQ(diagnostics.all()[0].message, "workload \"rare\" has 1e-08 requests in 10s on average");
+}
+
+TEST_F(FileTest, ExternalNamesHaveAddressesAndLieOutsideTheCluster) {
+  const ScenarioFile file = read(R"(spec:
+  cluster:
+    from: m
+    dns: {externals: {API.example.com.: [198.51.100.7, "2001:db8::7"], none.example.com: [], one.example.com: 192.0.2.1}}
+)");
+  EXPECT_FALSE(diagnostics.has_errors()) << messages();
+  ASSERT_EQ(file.cluster.externals.size(), 3u);
+  EXPECT_EQ(file.cluster.externals.at("api.example.com").size(), 2u);
+  EXPECT_TRUE(file.cluster.externals.at("none.example.com").empty());
+  EXPECT_EQ(file.cluster.externals.at("one.example.com").size(), 1u);
+  read(R"(spec:
+  cluster:
+    from: m
+    clusterDomain: corp.local
+    dns: {externals: {a.svc.corp.local: [192.0.2.1], b.example.com: [nowhere], 192.0.2.1: [192.0.2.1], C.x: [], c.x.: []}}
+)");
+  EXPECT_EQ(diagnostics.error_count(), 4u) << messages();
+}
+
+TEST_F(FileTest, SamplesAreAHundredthOfTheDurationUnlessSaid) {
+  EXPECT_EQ(read("spec: {cluster: {from: m}, run: {duration: 30s}}").run.sample, 300_ms);
+  EXPECT_EQ(read("spec: {cluster: {from: m}, run: {sample: 50ms}}").run.sample, 50_ms);
+  EXPECT_EQ(read("spec: {cluster: {from: m}, run: {sample: 0s}}").run.sample, Duration::zero());
+  // A day of warm-up and a second of measuring: a hundred thousand samples of all of it, no more.
+  EXPECT_EQ(read("spec: {cluster: {from: m}, run: {warmup: 1d, duration: 1s}}").run.sample, 86'401_s / 100'000);
+  EXPECT_FALSE(diagnostics.has_errors()) << messages();
+  read("spec: {cluster: {from: m}, run: {sample: 1us}}");
+  EXPECT_EQ(diagnostics.error_count(), 1u) << messages();
+}
+
 }  // namespace
 }  // namespace podwire::scenario

@@ -288,5 +288,34 @@ TEST_F(LoadTest, AnEmptyFolderIsAnError) {
   EXPECT_EQ(codes(load_folder()), "not-a-scenario");
 }
 
+TEST_F(LoadTest, NodesOfADumpTellTheirKubernetesVersions) {
+  folder.write("nodes/nodes.yaml", R"(
+apiVersion: v1
+kind: Node
+metadata: {name: a}
+status: {nodeInfo: {kubeletVersion: v1.10.2}}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: b}
+status: {nodeInfo: {kubeletVersion: v1.9.11-gke.5}}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: c}
+status: {nodeInfo: {kubeletVersion: "v1.10.2"}}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: d}
+status: {nodeInfo: {kubeletVersion: "v1 <script>"}}
+)");
+  spec("  cluster: {from: [manifests/, nodes/], cni: spec}\n");
+  const auto scenario = load_folder();
+  ASSERT_TRUE(scenario.has_value()) << messages(scenario.diagnostics());
+  EXPECT_EQ(scenario.value().clusters.front()->kubelet_versions,
+            (std::vector<std::string>{"v1.9.11-gke.5", "v1.10.2"}));
+}
+
 }  // namespace
 }  // namespace podwire::scenario
