@@ -71,9 +71,9 @@ TEST(Diff, APortThatMovesIsOpenedAndClosed) {
   PolicyLab after(town() + db_policy("{port: 5433}"));
   const Outcome outcome = difference(before, after, kInside);
   EXPECT_EQ(outcome.lines, (Lines{"policy: a/web[Pod] => a/db[Pod] : TCP 5432 -> TCP 5433"}));
-  // Line 13 holds the policy's name, line 16 its ingress rule, in both texts.
+  // The town takes 2 + 6 + 6 lines; the policy's fourth line holds its name: line 18.
   ASSERT_EQ(outcome.reasons.size(), 2u);
-  EXPECT_EQ(outcome.reasons[0].substr(0, 60), "ingress: default deny ingress (a/db) @ lab.yaml:13:18 -> a/d");
+  EXPECT_EQ(outcome.reasons[0].substr(0, 60), "ingress: default deny ingress (a/db) @ lab.yaml:18:18 -> a/d");
   EXPECT_EQ(outcome.summary.totals.opened, 1u);
   EXPECT_EQ(outcome.summary.totals.closed, 1u);
   EXPECT_EQ(outcome.summary.totals.both, 1u);
