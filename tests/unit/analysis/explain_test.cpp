@@ -89,7 +89,7 @@ TEST(ExplainConnection, AnExternalNameThatIsDeclaredIsJudgedAtItsAddresses) {
   const OutsideNames half = {{"db.example.com", {IpAddress::v4(198, 51, 100, 7), IpAddress::v4(192, 0, 2, 1)}}};
   Diagnostics problems;
   const auto to = [&](const OutsideNames& outside) {
-    return explain(lab.engine, "front/web", "back/service/outside:5432", {}, problems, outside).value();
+    return explain(lab.engine(), "front/web", "back/service/outside:5432", {}, problems, outside).value();
   };
   EXPECT_EQ(to(inside_block).answer, Answer::allowed);
   EXPECT_EQ(to(inside_block).paths.at(0).port, Port(5432));
