@@ -225,7 +225,7 @@ TEST(StepTimes, KubeProxyPaysForEachRuleAndCiliumDoesNot) {
 
 TEST(Overrides, ABareValueReplacesTheProfilesAndCountsAsAGuess) {
   const Text text("costs: {service-nat: {cost: 5us}}\npolicy: {denyAction: reject}\nmtu: 8950\n");
-  const auto result = load_profile("calico-vxlan", text.root(), Span());
+  const auto result = load_profile("calico-vxlan", {.profile = text.root()}, Span());
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->step(Step::service_nat).cost, 5_us);
   EXPECT_EQ(result->policy.deny_action, DenyAction::reject);
@@ -241,7 +241,7 @@ TEST(Overrides, ABareValueReplacesTheProfilesAndCountsAsAGuess) {
 
 TEST(Overrides, AValueMayBringItsOwnSourceAndCertainty) {
   const Text text("costs: {node-cpu: {cost: {value: 3.25us, certainty: calibrated, source: our testbed}}}\n");
-  const auto result = load_profile("spec", text.root(), Span());
+  const auto result = load_profile("spec", {.profile = text.root()}, Span());
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->step(Step::node_cpu).cost, 3'250_ns);
   const Parameter* parameter = find_parameter(*result, "costs.node-cpu.cost");
@@ -251,7 +251,7 @@ TEST(Overrides, AValueMayBringItsOwnSourceAndCertainty) {
 }
 
 TEST(Overrides, AnAbsentOneChangesNothing) {
-  const auto result = load_profile("flannel", Node(), Span());
+  const auto result = load_profile("flannel", {}, Span());
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->parameters.size(), builtin("flannel").parameters.size());
 }
@@ -261,7 +261,7 @@ TEST(Overrides, EveryMistakeIsReportedAtOnceWithTheNearestKey) {
       "costs: {service-nta: {cost: 5us}}\n"
       "policy: {denyAction: refuse, isEnforcd: false}\n"
       "mtu: wide\n");
-  const auto result = load_profile("calico-vxlan", text.root(), Span());
+  const auto result = load_profile("calico-vxlan", {.profile = text.root()}, Span());
   ASSERT_FALSE(result.has_value());
   const auto& problems = result.diagnostics().all();
   const auto has = [&](std::string_view code, std::string_view word) {
@@ -284,7 +284,7 @@ TEST(Profiles, AnUnknownNameGetsTheNearestOne) {
   const Diagnostic& problem = result.diagnostics().all().front();
   EXPECT_EQ(problem.code, "unknown-profile");
   EXPECT_NE(problem.help.find("did you mean \"calico-vxlan\"?"), std::string::npos);
-  const auto far = load_builtin("weave");
+  const auto far = load_builtin("zzzzzzzzzz");
   ASSERT_FALSE(far.has_value());
   EXPECT_NE(far.diagnostics().all().front().help.find("netpol-analyzer"), std::string::npos);
 }
@@ -312,8 +312,8 @@ TEST(Profiles, AFileThatExtendsNothingMustBeComplete) {
   const Text text("name: ours\ntitle: our cluster\nmtu: {value: 1400B, certainty: guess, source: a hunch}\n");
   const auto result = read_profile(text.root());
   ASSERT_FALSE(result.has_value());
-  // 8 policy members, 2 of the encapsulation and 12 of conntrack are missing; step times default to none.
-  EXPECT_EQ(result.diagnostics().error_count(), 22u);
+  // 27 policy members, 2 of the encapsulation and 12 of conntrack are missing; step times default to none.
+  EXPECT_EQ(result.diagnostics().error_count(), 41u);
   EXPECT_EQ(result.diagnostics().all().front().code, "missing-key");
 }
 
