@@ -31,7 +31,7 @@ class ProfileReader {
   void read(config::Node root) {
     add_section("", root);
     if (strictness_ == Strictness::file) {
-      sections_.at("").ignore({"name", "title", "extends", "plugin", "versions"});
+      sections_.at("").ignore({"name", "title", "extends", "plugin", "versions", "inherited"});
     }
     read_fields();
   }
@@ -241,6 +241,36 @@ void check_delay(const Profile& profile, config::Node root, const std::string& o
   }
 }
 
+/// What a file takes over from the profile it extends was found out about another plugin: `inherited` says what it is
+/// worth here, for the step times and for the policy semantics. What the file itself says comes later.
+void mark_inherited(Profile& profile, config::Node node, const std::string& object, Diagnostics& diagnostics) {
+  if (!node.is_present() || node.is_null()) {
+    return;
+  }
+  config::ObjectReader reader(node, object, diagnostics);
+  const std::vector<Field> fields = fields_of(profile);
+  for (const bool is_policy : {false, true}) {
+    const config::Node part = reader.get(is_policy ? "policy" : "times");
+    if (!part.is_present()) {
+      continue;
+    }
+    config::ObjectReader entry(part, object, diagnostics);
+    const auto certainty = entry.choice("certainty", {"calibrated", "published", "derived", "guess"});
+    const std::string source = entry.string("source").value_or("");
+    entry.finish();
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      for (Parameter& parameter : profile.parameters) {
+        const bool counts = is_policy ? fields[i].path.starts_with("policy.") : fields[i].is_step_time;
+        if (counts && parameter.path == fields[i].path) {
+          parameter.certainty = static_cast<Certainty>(certainty.value_or(3));
+          parameter.source = source;
+        }
+      }
+    }
+  }
+  reader.finish();
+}
+
 void report_missing(Profile& profile, config::Node root, const std::string& object, Diagnostics& diagnostics) {
   for (const Field& field : fields_of(profile)) {
     const bool is_known = std::any_of(profile.parameters.begin(), profile.parameters.end(),
@@ -294,6 +324,7 @@ std::optional<Profile> read_file(config::Node root, int depth, Diagnostics& diag
     }
     versions.finish();
   }
+  mark_inherited(profile, head.get("inherited"), object, diagnostics);
   ProfileReader(profile, Strictness::file, object, diagnostics).read(root);
   if (diagnostics.error_count() == errors_before) {
     report_missing(profile, root, object, diagnostics);

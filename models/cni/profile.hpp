@@ -79,6 +79,7 @@ struct ProgrammingDelay {
   DelayShape shape = DelayShape::lognormal;
   Duration p50;
   Duration p99;
+  Duration p99_with_except;  // of policies whose ipBlocks have an except; zero: as the others
 };
 
 /// Where a profile's policy semantics differ from the API's text (reference: policy-semantics section 4). The defaults

@@ -129,6 +129,8 @@ void add_policy(Profile& profile, std::vector<Field>& fields) {
                     "median time until a policy change is in force on a node"});
   fields.push_back({"policy.programmingDelay.p99", "s", &policy.programming_delay.p99, true, false,
                     "the time that 99 % of nodes keep to until a policy change is in force"});
+  fields.push_back({"policy.programmingDelay.p99WithExcept", "s", &policy.programming_delay.p99_with_except, true,
+                    false, "p99 for policies with an except in an ipBlock; 0: as the others"});
 }
 
 void add_steps(Profile& profile, std::vector<Field>& fields, const std::string& section,
