@@ -118,13 +118,21 @@ std::string problem_of(const VerbDoc& verb, const po::error& error) {
   return printable(error.what(), 200);
 }
 
-bool fill(const po::variables_map& values, CommandLine& line, std::string& problem) {
+bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& line, std::string& problem) {
   line.words = texts(values, "(words)");
   line.files = texts(values, "filename");
   line.wants_help = is_switched_on(values, "help");
   line.is_quiet = is_switched_on(values, "quiet");
   line.load.settings = texts(values, "set");
   line.load.cni = last_text(values, "cni");
+  if (line.load.cni && line.load.cni->find(',') != std::string::npos) {
+    line.compared_profiles = comma_lists({*line.load.cni});
+    line.load.cni.reset();
+    if (line.compared_profiles.size() < 2 || verb.name != "reach") {
+      problem = "--cni: several profiles are compared by `podwire reach` alone, two or more of them";
+      return false;
+    }
+  }
   line.load.ignored_kinds = comma_lists(texts(values, "ignore-kind"));
   line.load.policy_sets = comma_lists(texts(values, "policy-set"));
   for (const std::string& path : texts(values, "allow-path")) {
@@ -156,7 +164,7 @@ std::optional<CommandLine> parse_command_line(const VerbDoc& verb, const std::ve
     return std::nullopt;
   }
   CommandLine line;
-  return fill(values, line, problem) ? std::optional(std::move(line)) : std::nullopt;
+  return fill(values, verb, line, problem) ? std::optional(std::move(line)) : std::nullopt;
 }
 
 }  // namespace podwire::cli

@@ -47,6 +47,7 @@ struct CommandLine {
   std::vector<OutputRequest> outputs;
   scenario::LoadOptions load;
   std::string record_folder;
+  std::vector<std::string> compared_profiles;  // of --cni A,B,C
   unsigned jobs = 1;
   bool is_quiet = false;
   bool wants_help = false;

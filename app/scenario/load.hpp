@@ -34,7 +34,8 @@ struct LoadOptions {
 /// The cluster that one or more policy sets share.
 struct ClusterState {
   cluster::Cluster cluster;
-  cni::Profile profile;
+  cni::Profile profile;              // that is played
+  std::vector<cni::Profile> others;  // that the plugin may as well be like: its version lies between two profiles
   std::string cni_choice;  // how the profile was chosen: "named in scenario.yaml:9", "detected from DaemonSet …"
 };
 

@@ -173,6 +173,48 @@ std::vector<std::string> policy_differences(const Profile& a, const Profile& b) 
   return paths;
 }
 
+std::vector<std::string> verdict_differences(const Profile& a, const Profile& b) {
+  std::vector<std::string> paths = policy_differences(a, b);
+  std::erase_if(paths, [](const std::string& path) {
+    constexpr std::string_view kInTimeAlone[] = {"policy.denyAction", "policy.establishedFlows",
+                                                 "policy.judgesEveryPacket", "policy.podStart",
+                                                 "policy.programmingDelay"};
+    return std::any_of(std::begin(kInTimeAlone), std::end(kInTimeAlone),
+                       [&](std::string_view prefix) { return path.starts_with(prefix); });
+  });
+  return paths;
+}
+
+std::vector<FieldDoc> field_docs() {
+  auto spec = load_builtin("spec");
+  PODWIRE_CHECK(spec.has_value(), "cni", "a compiled-in profile loads");
+  Profile& profile = *spec;
+  std::vector<FieldDoc> docs;
+  for (const Field& field : fields_of(profile)) {
+    FieldDoc doc{.path = field.path,
+                 .values = "",
+                 .unit = std::string(field.unit),
+                 .standard = listed_value(field),
+                 .source = "",
+                 .description = field.description};
+    for (const std::string_view word : choices(field.member)) {
+      doc.values += (doc.values.empty() ? "" : ", ") + std::string(word);
+    }
+    if (std::holds_alternative<bool*>(field.member)) {
+      doc.values = "true, false";
+    } else if (doc.values.empty()) {
+      doc.values = std::holds_alternative<Duration*>(field.member) ? "a duration"
+                   : std::holds_alternative<Bytes*>(field.member)  ? "a size"
+                                                                   : "a number";
+    }
+    for (const Parameter& parameter : profile.parameters) {
+      doc.source = parameter.path == field.path ? parameter.source : doc.source;
+    }
+    docs.push_back(std::move(doc));
+  }
+  return docs;
+}
+
 void copy_policy_value(Profile& to, const Profile& from, std::string_view path) {
   Profile source = from;
   const std::vector<Field> theirs = fields_of(source);

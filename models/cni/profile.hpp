@@ -194,6 +194,23 @@ Result<Candidates> load_candidates(std::string_view name, const Overrides& overr
 /// The paths of what two profiles' policy semantics differ in, in the order of the table: "policy.hairpin" …
 std::vector<std::string> policy_differences(const Profile& a, const Profile& b);
 
+/// Those of them that verdicts depend on; the others act in time alone.
+std::vector<std::string> verdict_differences(const Profile& a, const Profile& b);
+
+/// What depends on time under this profile, in one line; "" when it enforces nothing.
+std::string in_time(const Profile& profile);
+
+/// One value of a profile, for people who look for a name.
+struct FieldDoc {
+  std::string path;
+  std::string values;    // "true, false", "drop, reject", "a number", "a duration"
+  std::string unit;      // in which it is listed
+  std::string standard;  // what profile spec has
+  std::string source;    // of that
+  std::string description;
+};
+std::vector<FieldDoc> field_docs();
+
 /// `to` with one policy value taken from `from`, by its path.
 void copy_policy_value(Profile& to, const Profile& from, std::string_view path);
 
