@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <vector>
 
 namespace podwire::scenario {
@@ -22,7 +23,10 @@ struct Pair {
   Port port;
 };
 
+// Replicas are two different pods where there are two; a pod is a destination of its own only where that is all there
+// is, or where a Service may send it to itself.
 std::vector<Pair> distinct_pairs(const cluster::Cluster& cluster, const ConnectionSpec& connection) {
+  const bool is_through_service = !connection.service_ip.is_unspecified();
   std::vector<Peer> sources;
   std::set<cluster::ShapeId> shapes;
   for (const cluster::PodId pod : connection.from.pods) {
@@ -35,12 +39,21 @@ std::vector<Pair> distinct_pairs(const cluster::Cluster& cluster, const Connecti
   }
   std::vector<Pair> pairs;
   for (const Peer& source : sources) {
-    std::set<std::pair<cluster::ShapeId, Port>> seen;
+    std::set<std::tuple<cluster::ShapeId, Port, bool>> seen;
     for (const auto& destination : connection.destinations) {
       if (!destination.pod.is_valid()) {
         pairs.push_back({source, peer_of_address(cluster, destination.ip), destination.port});
-      } else if (seen.insert({cluster.pods[destination.pod.index()].shape, destination.port}).second) {
-        pairs.push_back({source, peer_of_pod(cluster, destination.pod), destination.port});
+        continue;
+      }
+      const bool is_self = destination.pod == source.pod;
+      if (is_self && !is_through_service && connection.destinations.size() > 1) {
+        continue;
+      }
+      if (seen.insert({cluster.pods[destination.pod.index()].shape, destination.port, is_self}).second) {
+        Peer peer = peer_of_pod(cluster, destination.pod);
+        peer.service_ip = connection.service_ip;
+        peer.service_port = connection.dialled;
+        pairs.push_back({source, peer, destination.port});
       }
     }
   }

@@ -50,7 +50,8 @@ struct ConnectionSpec {
   std::string to = {};  // as results write it
   std::vector<Destination> destinations = {};
   IpProtocol protocol = IpProtocol::tcp;
-  Port dialled;  // the port before translation; unset: every port
+  Port dialled;               // the port before translation; unset: every port
+  IpAddress service_ip = {};  // the Service's own address, where there is one and it was dialled
 };
 
 /// One expectation as it applies to one policy set.

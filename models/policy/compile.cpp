@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "models/policy/compiled.hpp"
+#include "models/policy/deviations.hpp"
 #include "sim/base/check.hpp"
 
 namespace podwire::policy {
@@ -30,6 +31,7 @@ class Compiler {
       : out_(out), cluster_(cluster), policies_(policies), semantics_(semantics), names_(names) {}
 
   void run() {
+    out_.names_on_peers = semantics_.named_ports_resolve_on == cni::NamedPortsOn::source_pods;
     check_order();
     make_atoms();
     // Segments are numbered in the order of evaluation.
@@ -86,7 +88,7 @@ class Compiler {
     for (std::uint32_t atom = 0; atom < out_.atoms.size(); ++atom) {
       out_.peers.intern(std::array{kNone, atom});
     }
-    no_address_ = PeerId(out_.peers.intern(std::array{kNone, kNone}).id);
+    out_.no_address = PeerId(out_.peers.intern(std::array{kNone, kNone}).id);
   }
 
   static Cidr alone(IpAddress ip) { return Cidr(ip, ip.is_v4() ? 32 : 128); }
@@ -126,6 +128,9 @@ class Compiler {
     const SelectorId subject = out_.selectors.intern(policy.pod_selector, cluster_.strings);
     if (name_space == kNone || out_.selectors.matches_nothing(subject)) {
       return;  // selects no pod
+    }
+    if (is_rejected(policy, semantics_)) {
+      return;  // what it selects stays as open as without it
     }
     for (const Direction direction : {Direction::ingress, Direction::egress}) {
       if (!policy.isolates(direction)) {
@@ -255,24 +260,27 @@ class Compiler {
 
   void add_rule(Segment& segment, PolicyIndex policy, std::uint16_t number, const Rule& rule,
                 std::uint32_t name_space) {
-    const PortSpecId ports = port_spec(rule.ports);
-    segment.uses_named_ports = segment.uses_named_ports || out_.has_names(ports);
+    const auto add = [&](PeerRuleId peer, bool is_block) {
+      const auto in_force = ports_in_force(rule, is_block, semantics_);
+      if (peer.is_valid() && in_force) {
+        const PortSpecId ports = port_spec(*in_force);
+        segment.uses_named_ports = segment.uses_named_ports || out_.has_names(ports);
+        segment.grants.push_back({.peer = peer, .ports = ports, .policy = policy, .rule = number});
+      }
+    };
     if (rule.peers.empty()) {
-      const PeerRuleId any(out_.peer_rules.intern(std::array<std::uint32_t, 1>{Compiled::kAny}).id);
-      segment.grants.push_back({.peer = any, .ports = ports, .policy = policy, .rule = number});
+      add(PeerRuleId(out_.peer_rules.intern(std::array<std::uint32_t, 1>{Compiled::kAny}).id), false);
       return;
     }
     for (const PeerRule& peer : rule.peers) {
-      if (const PeerRuleId id = peer_rule(peer, name_space); id.is_valid()) {
-        segment.grants.push_back({.peer = id, .ports = ports, .policy = policy, .rule = number});
-      }
+      add(peer_rule(peer, name_space), peer.ip_block.has_value());
     }
   }
 
   /// None when nothing in this cluster can match.
   PeerRuleId peer_rule(const PeerRule& peer, std::uint32_t name_space) {
     if (peer.ip_block) {
-      const Words ranges = out_.atoms.ranges_of(*peer.ip_block);
+      const Words ranges = out_.atoms.ranges_of(block_in_force(*peer.ip_block, semantics_));
       if (ranges.empty()) {
         return {};
       }
@@ -521,7 +529,7 @@ class Compiler {
       return {};
     }
     std::sort(selected.begin(), selected.end());
-    const bool uses_names = direction == Direction::ingress &&
+    const bool uses_names = direction == Direction::ingress && !out_.names_on_peers &&
                             std::any_of(selected.begin(), selected.end(),
                                         [&](std::uint32_t s) { return out_.segments[s].uses_named_ports; });
     Words words = {static_cast<std::uint32_t>(direction), uses_names ? named : kNone};
@@ -575,7 +583,9 @@ class Compiler {
       entry.is_node_traffic = is_stranger(cluster_.shapes[pod.shape.index()]);
       entry.is_stranger = entry.is_node_traffic || (is_finished && semantics_.finished_pods_are_ignored);
       if (entry.is_stranger) {
-        entry.peer = pod.ip.is_unspecified() ? no_address_ : out_.peer_at(pod.ip);
+        const bool has_address =
+            !pod.ip.is_unspecified() && (!entry.is_node_traffic || semantics_.ip_block_matches_nodes);
+        entry.peer = has_address ? out_.peer_at(pod.ip) : out_.no_address;
         continue;
       }
       const ClassId id = class_by_shape_[pod.shape.index()];
@@ -593,7 +603,6 @@ class Compiler {
   const cni::PolicySemantics& semantics_;
   const DomainTable* names_;  // null: not known
 
-  PeerId no_address_;
   WordTable segment_keys_;  // direction, namespace, subject selector
   std::vector<std::size_t> segments_by_key_;
   boost::unordered_flat_map<std::string_view, std::uint32_t> port_names_;

@@ -89,7 +89,7 @@ std::vector<PolicyIndex> Compiled::policies_of(GroupId group) const {
 
 NamedPortsId Compiled::names_for(GroupId group, PeerId peer) const {
   const Group& g = groups[group.index()];
-  if (g.direction == Direction::ingress) {
+  if (g.direction == Direction::ingress && !names_on_peers) {
     return g.named_ports;
   }
   const ClassId id = class_of(peer);

@@ -126,6 +126,8 @@ class Compiled {
   std::vector<TierList> tier_lists;
   PortSets port_sets;
   View view;
+  PeerId no_address;            // a stranger that no ipBlock matches
+  bool names_on_peers = false;  // names in ingress rules are resolved on the other end
 
   enum PeerKind : std::uint32_t {
     kAny,
@@ -149,7 +151,7 @@ class Compiled {
   std::span<const std::uint32_t> segments_of(GroupId group, Tier tier) const;
   /// Every NetworkPolicy of the group, ascending.
   std::vector<PolicyIndex> policies_of(GroupId group) const;
-  /// The named ports that count for a group and a peer: the destination's.
+  /// The named ports that count for a group and a peer: the destination's, or the peer's with names_on_peers.
   NamedPortsId names_for(GroupId group, PeerId peer) const;
   ClassId class_of(PeerId peer) const { return ClassId(peers[peer.value()][0]); }
   NamedPortsId names_of(ClassId id) const { return NamedPortsId(classes[id.value()][2]); }

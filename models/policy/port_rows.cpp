@@ -81,6 +81,9 @@ void PortRows::index_groups() {
         if (compiled_.peer_rules[grant.peer.value()][0] == Compiled::kAny) {
           from_anyone_[g] =
               compiled_.port_sets.unite(from_anyone_[g], compiled_.resolve(grant.ports, group.named_ports));
+          if (compiled_.names_on_peers && compiled_.has_names(grant.ports)) {
+            names_from_anyone_.emplace_back(GroupId(g), grant.ports);
+          }
         }
       }
     }
@@ -119,14 +122,18 @@ void PortRows::for_each_matching_rule(PeerId peer, Visit visit) const {
 void PortRows::add_from_rule(PeerRuleId rule) {
   for (const Use& use : uses_by_rule_[rule.index()]) {
     for (const GroupId group : groups_by_segment_[use.segment.index()]) {
-      PortSetId& ports = from_source_[group.index()];
-      const PortSetId added = compiled_.resolve(use.ports, compiled_.groups[group.index()].named_ports);
-      const PortSetId both = compiled_.port_sets.unite(ports, added);
-      if (both != ports) {
-        ports = both;
-        touched_groups_.push_back(group);
-      }
+      add_from(group, use.ports);
     }
+  }
+}
+
+void PortRows::add_from(GroupId group, PortSpecId spec) {
+  PortSetId& ports = from_source_[group.index()];
+  const PortSetId added = compiled_.resolve(spec, compiled_.names_for(group, source_));
+  const PortSetId both = compiled_.port_sets.unite(ports, added);
+  if (both != ports) {
+    ports = both;
+    touched_groups_.push_back(group);
   }
 }
 
@@ -140,6 +147,9 @@ void PortRows::load_source(PeerId source) {
   }
   touched_groups_.clear();
   for_each_matching_rule(source, [this](PeerRuleId rule) { add_from_rule(rule); });
+  for (const auto& [group, ports] : names_from_anyone_) {
+    add_from(group, ports);
+  }
 }
 
 template <class Visit>
