@@ -3,6 +3,7 @@
 // through an index by namespace and by the rarest label their subject selector asks for.
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -89,6 +90,25 @@ class Compiler {
       out_.peers.intern(std::array{kNone, atom});
     }
     out_.no_address = PeerId(out_.peers.intern(std::array{kNone, kNone}).id);
+    if (!semantics_.ip_block_matches_nodes) {
+      make_node_peers();
+    }
+    out_.stranger_count = static_cast<std::uint32_t>(out_.peers.size());
+  }
+
+  void make_node_peers() {
+    const auto add = [this](IpAddress ip) {
+      const std::uint32_t atom = out_.atoms.atom_of(ip).value();
+      out_.node_peers.emplace(atom, PeerId(out_.peers.intern(std::array{Compiled::kNodeOnly, atom}).id));
+    };
+    for (const cluster::Node& node : cluster_.nodes) {
+      std::for_each(node.addresses.begin(), node.addresses.end(), add);
+    }
+    for (const cluster::Pod& pod : cluster_.pods) {
+      if (is_stranger(cluster_.shapes[pod.shape.index()]) && !pod.ip.is_unspecified()) {
+        add(pod.ip);  // its node's address, wherever that comes from
+      }
+    }
   }
 
   static Cidr alone(IpAddress ip) { return Cidr(ip, ip.is_v4() ? 32 : 128); }
@@ -147,6 +167,9 @@ class Compiler {
   }
 
   void add_admin_policies(Tier tier) {
+    if (semantics_.admin_tiers == cni::AdminTiers::ignored) {
+      return;
+    }
     for (std::size_t i = 0; i < policies_.admin_policies.size(); ++i) {
       const AdminPolicy& policy = policies_.admin_policies[i];
       if (policy.tier != tier) {
@@ -529,9 +552,12 @@ class Compiler {
       return {};
     }
     std::sort(selected.begin(), selected.end());
-    const bool uses_names = direction == Direction::ingress && !out_.names_on_peers &&
-                            std::any_of(selected.begin(), selected.end(),
-                                        [&](std::uint32_t s) { return out_.segments[s].uses_named_ports; });
+    const auto uses_own_names = [&](std::uint32_t s) {
+      const Segment& segment = out_.segments[s];
+      return segment.uses_named_ports && (segment.tier != Tier::network_policy || !out_.names_on_peers);
+    };
+    const bool uses_names =
+        direction == Direction::ingress && std::any_of(selected.begin(), selected.end(), uses_own_names);
     Words words = {static_cast<std::uint32_t>(direction), uses_names ? named : kNone};
     words.insert(words.end(), selected.begin(), selected.end());
     const auto [id, is_new] = out_.group_contents.intern(words);
@@ -583,9 +609,9 @@ class Compiler {
       entry.is_node_traffic = is_stranger(cluster_.shapes[pod.shape.index()]);
       entry.is_stranger = entry.is_node_traffic || (is_finished && semantics_.finished_pods_are_ignored);
       if (entry.is_stranger) {
-        const bool has_address =
-            !pod.ip.is_unspecified() && (!entry.is_node_traffic || semantics_.ip_block_matches_nodes);
-        entry.peer = has_address ? out_.peer_at(pod.ip) : out_.no_address;
+        entry.peer = pod.ip.is_unspecified() ? out_.no_address
+                     : entry.is_node_traffic ? out_.node_at(pod.ip)
+                                             : out_.peer_at(pod.ip);
         continue;
       }
       const ClassId id = class_by_shape_[pod.shape.index()];
@@ -605,7 +631,7 @@ class Compiler {
 
   WordTable segment_keys_;  // direction, namespace, subject selector
   std::vector<std::size_t> segments_by_key_;
-  boost::unordered_flat_map<std::string_view, std::uint32_t> port_names_;
+  boost::unordered_flat_map<std::string, std::uint32_t> port_names_;
   boost::unordered_flat_map<std::uint32_t, std::uint32_t> sets_by_selector_;
   bool has_namespace_index_ = false;
   LabelIndex namespace_index_;

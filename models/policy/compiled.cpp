@@ -37,18 +37,16 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
     case kAny:
       return true;
     case kNodes:
-      if (id != kNone) {
-        return false;
-      }
-      [[fallthrough]];
     case kIpBlock: {
+      // A pod is no node, and where blocks do not match nodes a node is nothing else.
+      const bool is_candidate = words[0] == kNodes ? id >= kNodeOnly : id != kNodeOnly;
       const std::uint32_t atom = peers[peer.value()][1];
-      return atom != kNone && is_inside(ip_blocks[words[1]], atom);
+      return is_candidate && atom != kNone && is_inside(ip_blocks[words[1]], atom);
     }
     case kStrangers:
-      return id == kNone;
+      return id >= kNodeOnly;
     default:
-      return id != kNone && is_inside(namespace_sets[words[1]], classes[id][0]) &&
+      return id < kNodeOnly && is_inside(namespace_sets[words[1]], classes[id][0]) &&
              selectors.matches(SelectorId(words[2]), labels_of(ClassId(id)));
   }
 }

@@ -126,7 +126,10 @@ class Compiled {
   std::vector<TierList> tier_lists;
   PortSets port_sets;
   View view;
-  PeerId no_address;            // a stranger that no ipBlock matches
+  PeerId no_address;                 // a stranger that nothing by address matches
+  std::uint32_t stranger_count = 0;  // peers below this are no pods
+  /// Where ipBlocks do not match nodes: the peers of nodes' addresses, by atom.
+  boost::unordered_flat_map<std::uint32_t, PeerId> node_peers;
   bool names_on_peers = false;  // names in ingress rules are resolved on the other end
 
   enum PeerKind : std::uint32_t {
@@ -137,6 +140,8 @@ class Compiled {
     kStrangers,  // every address that is no pod's
   };
   static constexpr std::uint32_t kNone = 0xffff'ffff;
+  /// Stands for the class of a node that ipBlocks do not match.
+  static constexpr std::uint32_t kNodeOnly = 0xffff'fffe;
 
   bool peer_matches(PeerRuleId rule, PeerId peer) const;
   /// The ports of a spec where `named` says what names stand for.
@@ -153,13 +158,21 @@ class Compiled {
   std::vector<PolicyIndex> policies_of(GroupId group) const;
   /// The named ports that count for a group and a peer: the destination's, or the peer's with names_on_peers.
   NamedPortsId names_for(GroupId group, PeerId peer) const;
-  ClassId class_of(PeerId peer) const { return ClassId(peers[peer.value()][0]); }
+  ClassId class_of(PeerId peer) const {
+    const std::uint32_t id = peers[peer.value()][0];
+    return id == kNodeOnly ? ClassId() : ClassId(id);
+  }
   NamedPortsId names_of(ClassId id) const { return NamedPortsId(classes[id.value()][2]); }
   std::span<const cluster::Label> labels_of(ClassId id) const;
   /// The row of these (key, value) pairs, sorted by key.
   std::uint32_t intern_labels(std::span<const std::uint32_t> words);
   /// The peer of an address that is no pod's.
   PeerId peer_at(IpAddress ip) const { return PeerId(atoms.atom_of(ip).value()); }
+  /// The peer of a node's address.
+  PeerId node_at(IpAddress ip) const {
+    const auto found = node_peers.find(atoms.atom_of(ip).value());
+    return found == node_peers.end() ? peer_at(ip) : found->second;
+  }
   /// The ports that `group` lets `peer` have; evaluates the rules of every tier.
   AllowedPorts ports_for(GroupId group, PeerId peer);
   /// The same from what the group's NetworkPolicies grant.

@@ -63,6 +63,10 @@ class PortRows {
   void for_each_matching_pod_peer(PeerRuleId rule, Visit visit) const;
   void add_from_rule(PeerRuleId rule);
   void add_from(GroupId group, PortSpecId ports);
+  /// The subject's named ports, as far as rules of NetworkPolicies mean them.
+  NamedPortsId own_names(const Group& group) const {
+    return compiled_.names_on_peers ? NamedPortsId() : group.named_ports;
+  }
 
   Compiled& compiled_;
   std::uint32_t stranger_count_ = 0;  // peers below this are strangers
