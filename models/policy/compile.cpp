@@ -99,7 +99,7 @@ class Compiler {
   void make_node_peers() {
     const auto add = [this](IpAddress ip) {
       const std::uint32_t atom = out_.atoms.atom_of(ip).value();
-      out_.node_peers.emplace(atom, PeerId(out_.peers.intern(std::array{Compiled::kNodeOnly, atom}).id));
+      out_.node_peers.emplace_back(ip, PeerId(out_.peers.intern(std::array{Compiled::kNodeOnly, atom}).id));
     };
     for (const cluster::Node& node : cluster_.nodes) {
       std::for_each(node.addresses.begin(), node.addresses.end(), add);
@@ -109,6 +109,8 @@ class Compiler {
         add(pod.ip);  // its node's address, wherever that comes from
       }
     }
+    std::sort(out_.node_peers.begin(), out_.node_peers.end());
+    out_.node_peers.erase(std::unique(out_.node_peers.begin(), out_.node_peers.end()), out_.node_peers.end());
   }
 
   static Cidr alone(IpAddress ip) { return Cidr(ip, ip.is_v4() ? 32 : 128); }
@@ -610,7 +612,7 @@ class Compiler {
       entry.is_stranger = entry.is_node_traffic || (is_finished && semantics_.finished_pods_are_ignored);
       if (entry.is_stranger) {
         entry.peer = pod.ip.is_unspecified() ? out_.no_address
-                     : entry.is_node_traffic ? out_.node_at(pod.ip)
+                     : entry.is_node_traffic ? out_.stranger_at(pod.ip)
                                              : out_.peer_at(pod.ip);
         continue;
       }

@@ -51,6 +51,12 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
   }
 }
 
+PeerId Compiled::stranger_at(IpAddress ip) const {
+  const auto found = std::lower_bound(node_peers.begin(), node_peers.end(), ip,
+                                      [](const auto& entry, IpAddress address) { return entry.first < address; });
+  return found == node_peers.end() || found->first != ip ? peer_at(ip) : found->second;
+}
+
 PortSetId Compiled::resolve(PortSpecId spec, NamedPortsId named) {
   const std::span<const std::uint32_t> words = port_specs[spec.value()];
   const PortSetId numbers(words[0]);

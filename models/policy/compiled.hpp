@@ -126,11 +126,10 @@ class Compiled {
   std::vector<TierList> tier_lists;
   PortSets port_sets;
   View view;
-  PeerId no_address;                 // a stranger that nothing by address matches
-  std::uint32_t stranger_count = 0;  // peers below this are no pods
-  /// Where ipBlocks do not match nodes: the peers of nodes' addresses, by atom.
-  boost::unordered_flat_map<std::uint32_t, PeerId> node_peers;
-  bool names_on_peers = false;  // names in ingress rules are resolved on the other end
+  PeerId no_address;                                     // a stranger that nothing by address matches
+  std::uint32_t stranger_count = 0;                      // peers below this are no pods
+  std::vector<std::pair<IpAddress, PeerId>> node_peers;  // by address, where ipBlocks do not match nodes; else empty
+  bool names_on_peers = false;                           // names in ingress rules are resolved on the other end
 
   enum PeerKind : std::uint32_t {
     kAny,
@@ -168,11 +167,8 @@ class Compiled {
   std::uint32_t intern_labels(std::span<const std::uint32_t> words);
   /// The peer of an address that is no pod's.
   PeerId peer_at(IpAddress ip) const { return PeerId(atoms.atom_of(ip).value()); }
-  /// The peer of a node's address.
-  PeerId node_at(IpAddress ip) const {
-    const auto found = node_peers.find(atoms.atom_of(ip).value());
-    return found == node_peers.end() ? peer_at(ip) : found->second;
-  }
+  /// The peer of an address that is no pod's and may be a node's.
+  PeerId stranger_at(IpAddress ip) const;
   /// The ports that `group` lets `peer` have; evaluates the rules of every tier.
   AllowedPorts ports_for(GroupId group, PeerId peer);
   /// The same from what the group's NetworkPolicies grant.

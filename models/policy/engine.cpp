@@ -88,13 +88,9 @@ PeerId PolicyEngine::Impl::peer_of(const Peer& end) const {
   if (end.pod.is_valid()) {
     return compiled.view.pods[end.pod.index()].peer;
   }
-  const bool is_node =
-      end.node.is_valid() || (!semantics.ip_block_matches_nodes && cluster->node_at(end.ip).is_valid());
-  if (is_node) {
-    const bool has_address = !end.ip.is_unspecified() || cluster->nodes[end.node.index()].addresses.empty();
-    return compiled.node_at(has_address ? end.ip : cluster->nodes[end.node.index()].addresses.front());
-  }
-  return compiled.peer_at(end.ip);
+  const bool needs_address =
+      end.ip.is_unspecified() && end.node.is_valid() && !cluster->nodes[end.node.index()].addresses.empty();
+  return compiled.stranger_at(needs_address ? cluster->nodes[end.node.index()].addresses.front() : end.ip);
 }
 
 bool PolicyEngine::Impl::sees_service(Direction direction, const Peer& other) const {
