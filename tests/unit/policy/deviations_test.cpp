@@ -256,6 +256,21 @@ TEST(Deviations, APluginThatIgnoresExceptOpensWhatItExcludes) {
   EXPECT_EQ(spec.ingress("203.0.113.7", "a/server", "80").cause, Cause::rule);
 }
 
+TEST(Deviations, AdminTiersAreEnforcedOrIgnored) {
+  const std::string manifests =
+      two_pods() +
+      "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: deny}\nspec:\n"
+      "  priority: 1\n  subject: {namespaces: {}}\n  ingress: [{action: Deny, from: [{namespaces: {}}]}]\n";
+  for (const char* name : {"spec", "ovn-kubernetes"}) {
+    PolicyLab lab(manifests, name);
+    EXPECT_EQ(lab.ingress("a/client", "a/server", "80").action, Action::deny) << name;
+  }
+  for (const char* name : {"cilium", "weave", "calico-3.18"}) {
+    PolicyLab lab(manifests, name);
+    EXPECT_EQ(lab.ingress("a/client", "a/server", "80").cause, Cause::no_policy) << name;
+  }
+}
+
 TEST(Deviations, FlannelEnforcesNothing) {
   PolicyLab lab(ingress_of_server("[]"), "flannel");
   EXPECT_EQ(lab.ingress("a/client", "a/server", "80").cause, Cause::not_enforced);
