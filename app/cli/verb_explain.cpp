@@ -32,6 +32,9 @@ bool is_decided_by_policies(const analysis::ConnectionExplanation& explanation) 
 // otherwise the answer is not known.
 void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, Span span,
                 analysis::ConnectionExplanation& explanation) {
+  if (plan.state->others.empty()) {
+    return;
+  }
   scenario::Judges judges(plan);
   const auto answer_of = [&](policy::PolicyEngine& engine) {
     Diagnostics problems;

@@ -22,6 +22,8 @@ constexpr Plugin kPlugins[] = {
     {"Cilium", "cilium/cilium", "cilium", "cilium-vxlan"},
     {"Flannel", "flannel/flannel", "kube-flannel-ds", "flannel"},
     {"Flannel", "coreos/flannel", "kube-flannel", "flannel"},
+    {"Antrea", "antrea/antrea-agent-ubuntu", "antrea-agent", "antrea"},
+    {"Antrea", "antrea/antrea-ubuntu", "antrea-agent", "antrea"},
     {"Antrea", "antrea/antrea", "antrea-agent", "antrea"},
     {"AWS VPC CNI", "amazon-k8s-cni", "aws-node", "aws-vpc-cni"},
     {"Azure CNI", "azure-cni", "azure-npm", ""},

@@ -248,9 +248,12 @@ class ConnectionExplainer {
     for (const Port number : ports) {
       numbers.push_back(number.number());
     }
-    result_.notes.push_back(fmt::format("{} sends {} {} to port {} of {} {}; policies see that port", name,
-                                        to_string(port.protocol), port.port.number(), fmt::join(numbers, " or "), count,
-                                        count == 1 ? "backend" : "backends"));
+    result_.notes.push_back(fmt::format("{} sends {} {} to port {} of {} {}; {}", name, to_string(port.protocol),
+                                        port.port.number(), fmt::join(numbers, " or "), count,
+                                        count == 1 ? "backend" : "backends",
+                                        engine_.profile().policy.enforcement_point == cni::EnforcementPoint::before_dnat
+                                            ? "egress policies see the Service's port, ingress policies that one"
+                                            : "policies see that port"));
     return ends;
   }
 
@@ -292,7 +295,7 @@ class ConnectionExplainer {
     const cluster::PodId own = source.peer.pod;
     const bool is_backend = own.is_valid() && result_.service.is_valid() && destination.pods.size() > 1 &&
                             std::find(destination.pods.begin(), destination.pods.end(), own) != destination.pods.end();
-    if (!is_backend) {
+    if (!is_backend || result_.paths.empty()) {
       return;
     }
     const Action others = result_.paths.back().action;

@@ -365,6 +365,7 @@ class RandomWorld {
     profile.policy.host_network_is_node = chance(60);
     profile.policy.finished_pods_are_ignored = chance(60);
     profile.policy.own_node_is_allowed = chance(70);
+    profile.policy.admin_tiers = chance(80) ? cni::AdminTiers::enforced : cni::AdminTiers::ignored;
     profile.policy.ip_block_matches_nodes = chance(60);
     profile.policy.except_is_honoured = chance(70);
     profile.policy.end_port_is_honoured = chance(70);

@@ -40,7 +40,8 @@ TEST(DetectCni, TheImagesTagIsTheVersion) {
 
 TEST(DetectCni, EachPluginHasItsProfile) {
   const std::pair<const char*, const char*> cases[] = {
-      {"antrea/antrea-agent-ubuntu:v1.15.0", "spec"},  // no image of this name is known
+      {"antrea/antrea-agent-ubuntu:v1.15.0", "antrea"},
+      {"example.org/some/other-agent:v1.15.0", "spec"},
       {"projects.registry.vmware.com/antrea/antrea:v1.15.0", "antrea"},
       {"602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon-k8s-cni:v1.18.1-eksbuild.3", "aws-vpc-cni"},
       {"docker.io/kindest/kindnetd:v20240813-c6f155d6", "kindnet"},
