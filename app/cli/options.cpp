@@ -125,6 +125,14 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.is_quiet = is_switched_on(values, "quiet");
   line.load.settings = texts(values, "set");
   line.load.cni = last_text(values, "cni");
+  if (line.load.cni && line.load.cni->find(',') != std::string::npos) {
+    line.compared_profiles = comma_lists({*line.load.cni});
+    line.load.cni.reset();
+    if (line.compared_profiles.size() < 2 || verb.name != "reach") {
+      problem = "--cni: several profiles are compared by `podwire reach` alone, two or more of them";
+      return false;
+    }
+  }
   line.load.ignored_kinds = comma_lists(texts(values, "ignore-kind"));
   line.load.policy_sets = comma_lists(texts(values, "policy-set"));
   for (const std::string& path : texts(values, "allow-path")) {

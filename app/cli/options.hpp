@@ -48,11 +48,12 @@ struct CommandLine {
   std::vector<OutputRequest> outputs;
   scenario::LoadOptions load;
   std::string record_folder;
-  std::string scenario;              // --scenario
-  std::vector<std::string> cluster;  // --cluster
-  std::string approved;              // --approved: a file
-  std::string fail_on = "any";       // --fail-on: any, opened, closed
-  std::string today;                 // --today: "" for the clock's
+  std::string scenario;                        // --scenario
+  std::vector<std::string> cluster;            // --cluster
+  std::string approved;                        // --approved: a file
+  std::string fail_on = "any";                 // --fail-on: any, opened, closed
+  std::string today;                           // --today: "" for the clock's
+  std::vector<std::string> compared_profiles;  // of --cni A,B,C
   unsigned jobs = 1;
   bool is_quiet = false;
   bool wants_help = false;

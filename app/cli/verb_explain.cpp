@@ -1,8 +1,12 @@
 // podwire explain: why one connection is allowed or denied.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "app/cli/cli.hpp"
 #include "app/report/explain_report.hpp"
+#include "app/scenario/judge.hpp"
 #include "models/analysis/explain.hpp"
 
 namespace podwire::cli {
@@ -14,6 +18,43 @@ std::string external_address(const std::string& text) {
   constexpr std::string_view kAddress = "203.0.113.1";
   const bool is_external = text == kWord || text.starts_with("external:");
   return is_external ? fmt::format("{}{}", kAddress, text.substr(kWord.size())) : text;
+}
+
+bool is_decided_by_policies(const analysis::ConnectionExplanation& explanation) {
+  const auto is_decided = [](const policy::Explanation& side) {
+    return side.verdict.cause == policy::Cause::rule || side.verdict.cause == policy::Cause::default_deny;
+  };
+  return std::any_of(explanation.paths.begin(), explanation.paths.end(),
+                     [&](const auto& path) { return is_decided(path.egress) || is_decided(path.ingress); });
+}
+
+// What becomes of the connection under the other profiles that the plugin may as well be like. Where one of them says
+// otherwise the answer is not known.
+void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, Span span,
+                analysis::ConnectionExplanation& explanation) {
+  if (plan.state->others.empty()) {
+    return;
+  }
+  scenario::Judges judges(plan);
+  const auto answer_of = [&](policy::PolicyEngine& engine) {
+    Diagnostics problems;
+    const auto other =
+        analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]), span, problems);
+    return other ? other->answer : analysis::Answer::unknown;
+  };
+  const analysis::Answer first = explanation.answer;
+  for (std::size_t i = 1; i < judges.size(); ++i) {
+    const analysis::Answer answer = answer_of(judges.engine(i));
+    if (answer == first) {
+      continue;
+    }
+    const auto paths = judges.responsible(i, [&](policy::PolicyEngine& mixed) { return answer_of(mixed) == answer; });
+    explanation.answer = analysis::Answer::unknown;
+    explanation.notes.push_back(fmt::format("profile {} says {}, {} says {}{}{}; the reasons below are {}'s",
+                                            plan.profile().name, to_string(first), plan.state->others[i - 1].name,
+                                            to_string(answer), paths.empty() ? "" : ": ", fmt::join(paths, ", "),
+                                            plan.profile().name));
+  }
 }
 
 }  // namespace
@@ -43,11 +84,15 @@ Exit verb_explain(const CommandLine& line) {
   for (const scenario::PolicySetPlan& plan : scenario->policy_sets) {
     policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
     Diagnostics problems;
-    const auto explanation = analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]),
-                                               span, problems, scenario->file->cluster.externals);
+    auto explanation = analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]), span,
+                                         problems, scenario->file->cluster.externals);
     show(problems, sources, line);
     if (!explanation || problems.has_errors()) {
       return Exit::bad_input;
+    }
+    ask_others(plan, line, span, *explanation);
+    if (const std::string text = cni::in_time(plan.profile()); !text.empty() && is_decided_by_policies(*explanation)) {
+      explanation->notes.push_back("in time: " + text);
     }
     const bool is_unknown = explanation->answer == analysis::Answer::unknown;
     exit = worse(exit, is_unknown ? Exit::inconclusive : Exit::ok);

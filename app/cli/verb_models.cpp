@@ -36,7 +36,7 @@ Exit verb_models(const CommandLine& line) {
       default:  // table
         break;
     }
-    return report::models_table(groups, style);
+    return lists_all ? report::models_overview(groups, style) : report::models_table(groups, style);
   });
 }
 

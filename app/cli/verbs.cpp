@@ -14,7 +14,10 @@ constexpr OptionDoc kOptions[] = {
     {"filename", 'f', "FILE", "a further input; - is standard input"},
     {"output", 'o', "FORMAT[=FILE]", "to standard output or a file; may be repeated"},
     {"policy-set", 'p', "NAME", "only these policy sets of the scenario"},
-    {"cni", 0, "PROFILE", "the network plugin, instead of what the input says; `podwire models` lists them"},
+    {"cni", 0, "PROFILE",
+     "the network plugin (calico-vxlan, or with a version: calico@3.22), instead of what the input says; `podwire "
+     "models` "
+     "lists them; `reach` compares several: A,B,C"},
     {"set", 0, "PATH=VALUE",
      "change a field of the scenario, e.g. cluster.nodes.count=10, workloads.browse.rate=500/s"},
     {"seed", 0, "SEEDS", "play these seeds: 7, 1..5 or 1,4,9"},
@@ -46,6 +49,7 @@ constexpr std::string_view kReachExamples[] = {
     "podwire reach manifests/ policies/",
     "kustomize build overlays/prod | podwire reach -",
     "podwire reach scenarios/three-tier -p complete -o csv",
+    "podwire reach manifests/ --cni spec,calico-3.18,cilium-1.9",
 };
 constexpr std::string_view kExplainExamples[] = {
     "podwire explain frontend/deploy/web backend/svc/api:80 manifests/",
@@ -63,7 +67,7 @@ constexpr std::string_view kDiffExamples[] = {
 };
 constexpr Format kDiffFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot};
 constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
-constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-vxlan",
+constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-3.18",
                                                 "podwire models -o csv=models.csv"};
 constexpr std::string_view kSchemaOptions[] = {"help"};
 constexpr std::string_view kSchemaExamples[] = {"podwire schema > scenario.schema.json"};
@@ -109,7 +113,12 @@ constexpr VerbDoc kVerbs[] = {
      "modelled leaves differences unknown.",
      kDiffOptions, kDiffExamples, kDiffFormats},
     {"models", "[PROFILE…]", "list every parameter with its unit, default, certainty and source",
-     "Lists the parameters of the network plugins' profiles and of the other models.", kModelsOptions, kModelsExamples},
+     "Without names: the network plugins' profiles with the versions they hold for, what each of their values means, "
+     "and "
+     "the parameters of the other models. With names: every value of these profiles with its certainty and source. "
+     "JSON "
+     "and CSV always list every value.",
+     kModelsOptions, kModelsExamples},
     {"schema", "", "print the JSON Schema of scenario files, for editors",
      "Prints the JSON Schema (draft 7) of scenario files: keys, types and bounds. What names and units mean is checked "
      "when "

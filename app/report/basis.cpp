@@ -87,7 +87,13 @@ Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan
                               plural(cluster.pods.size(), "pod"), plural(cluster.services.size(), "Service"));
   basis.kubernetes = kubernetes_text(scenario, *plan.state);
   basis.policies = policies_text(scenario, plan);
-  basis.cni = fmt::format("{}, {}", plan.profile().name, plan.state->cni_choice);
+  basis.cni = plan.profile().name;
+  if (!was_played) {
+    for (const cni::Profile& other : plan.state->others) {
+      basis.cni += " or " + other.name;
+    }
+  }
+  basis.cni += ", " + plan.state->cni_choice;
   if (!plan.profile().policy.is_enforced) {
     basis.cni += "; it enforces no policy";
   }

@@ -92,7 +92,12 @@ ModelGroup dns_group() {
 std::vector<ModelGroup> model_groups(const std::vector<cni::Profile>& profiles, bool with_others) {
   std::vector<ModelGroup> groups;
   for (const cni::Profile& profile : profiles) {
-    groups.push_back({profile.name, profile.title, profile.timing, profile.parameters});
+    groups.push_back({.name = profile.name,
+                      .title = profile.title,
+                      .timing = profile.timing,
+                      .versions = (profile.plugin.empty() ? "" : profile.plugin + " ") + profile.versions.to_string(),
+                      .versions_source = profile.versions.source,
+                      .parameters = profile.parameters});
   }
   if (with_others) {
     groups.push_back(underlay_group());
@@ -102,11 +107,43 @@ std::vector<ModelGroup> model_groups(const std::vector<cni::Profile>& profiles, 
   return groups;
 }
 
+std::string models_overview(const std::vector<ModelGroup>& groups, const Style& style) {
+  TextTable profiles;
+  for (const char* title : {"profile", "versions", "timing", "what"}) {
+    profiles.column(title);
+  }
+  std::vector<ModelGroup> others;
+  for (const ModelGroup& group : groups) {
+    if (group.timing.empty()) {
+      others.push_back(group);
+    } else {
+      profiles.row({printable(group.name), printable(group.versions), group.timing, printable(group.title)});
+    }
+  }
+  TextTable fields;
+  fields.column("value of a profile");
+  fields.column("values");
+  fields.column("spec", Align::right);
+  fields.column("unit");
+  fields.column("meaning");
+  for (const cni::FieldDoc& doc : cni::field_docs()) {
+    fields.row({doc.path, doc.values, doc.standard, doc.unit, doc.description});
+  }
+  return fmt::format(
+      "{}  `podwire models NAME` lists one with its sources; calico and cilium stand for the vxlan ones\n{}\n{}"
+      "  what a scenario may change: cni: {{profile: NAME, policy: {{…}}, overrides: {{…}}}}\n{}\n{}",
+      style.bold("CNI profiles"), profiles.to_string(2, style), style.bold("what profiles say"),
+      fields.to_string(2, style), models_table(others, style));
+}
+
 std::string models_table(const std::vector<ModelGroup>& groups, const Style& style) {
   std::string out;
   for (const ModelGroup& group : groups) {
     out += fmt::format("{}{}  {}{}\n", out.empty() ? "" : "\n", style.bold(printable(group.name)),
                        printable(group.title), group.timing.empty() ? "" : fmt::format("  [timing: {}]", group.timing));
+    if (!group.versions.empty()) {
+      out += fmt::format("  holds for {} ({})\n", printable(group.versions), printable(group.versions_source));
+    }
     TextTable table;
     table.column("parameter");
     table.column("value", Align::right);
@@ -139,6 +176,8 @@ std::string models_json(const std::vector<ModelGroup>& groups) {
     models.push_back({{"name", group.name},
                       {"title", group.title},
                       {"timing", group.timing},
+                      {"versions", group.versions},
+                      {"versionsSource", group.versions_source},
                       {"parameters", std::move(parameters)}});
   }
   const ordered_json object{{"apiVersion", "podwire/v1"}, {"models", std::move(models)}};

@@ -73,7 +73,8 @@ class BatchPlayer {
   std::size_t seed_count() const { return scenario_.run().seeds.size(); }
 
   static PolicySetRecord judge_policy_set(const PolicySetPlan& plan) {
-    policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+    Judges judges(plan);
+    policy::PolicyEngine& engine = judges.engine();
     PolicySetRecord record;
     const auto keep = [&](const analysis::ReachRow& row) {
       if (record.reachability.size() < kMostReachRecords) {
@@ -85,7 +86,7 @@ class BatchPlayer {
     record.class_count = engine.class_count();
     for (const Expectation& expectation : plan.expectations) {
       if (expectation.connection) {
-        record.verdicts.push_back(check_verdict(engine, expectation));
+        record.verdicts.push_back(check_verdict(judges, expectation));
       }
     }
     return record;

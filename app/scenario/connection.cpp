@@ -53,6 +53,7 @@ bool add_backends(const Cluster& cluster, cluster::ServiceId id, const Text& to,
   }
   connection.protocol = port->protocol;
   connection.dialled = port->port;
+  connection.service_ip = service.cluster_ip;
   for (const cluster::Backend& backend : port->backends) {
     if (backend.is_ready) {
       connection.destinations.push_back({backend.pod, backend.ip, backend.port});

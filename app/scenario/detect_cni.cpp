@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "models/cni/profile.hpp"
+
 namespace podwire::scenario {
 namespace {
 
@@ -20,33 +22,76 @@ constexpr Plugin kPlugins[] = {
     {"Cilium", "cilium/cilium", "cilium", "cilium-vxlan"},
     {"Flannel", "flannel/flannel", "kube-flannel-ds", "flannel"},
     {"Flannel", "coreos/flannel", "kube-flannel", "flannel"},
-    {"Antrea", "antrea/antrea", "antrea-agent", ""},
-    {"AWS VPC CNI", "amazon-k8s-cni", "aws-node", ""},
+    {"Antrea", "antrea/antrea-agent-ubuntu", "antrea-agent", "antrea"},
+    {"Antrea", "antrea/antrea-ubuntu", "antrea-agent", "antrea"},
+    {"Antrea", "antrea/antrea", "antrea-agent", "antrea"},
+    {"AWS VPC CNI", "amazon-k8s-cni", "aws-node", "aws-vpc-cni"},
     {"Azure CNI", "azure-cni", "azure-npm", ""},
-    {"kindnet", "kindest/kindnetd", "kindnet", ""},
-    {"kube-router", "cloudnativelabs/kube-router", "kube-router", ""},
-    {"OVN-Kubernetes", "ovn-kube", "ovnkube-node", ""},
-    {"Weave Net", "weaveworks/weave-kube", "weave-net", ""},
+    {"kindnet", "kindest/kindnetd", "kindnet", "kindnet"},
+    {"kube-router", "cloudnativelabs/kube-router", "kube-router", "kube-router"},
+    {"OVN-Kubernetes", "ovn-kube", "ovnkube-node", "ovn-kubernetes"},
+    {"Weave Net", "weaveworks/weave-kube", "weave-net", "weave"},
 };
 
-bool has_image(config::Node pod_spec, std::string_view image) {
+// The container that runs the image, none otherwise. "cilium/cilium" must not be found in "cilium/cilium-envoy".
+config::Node container_of(config::Node pod_spec, std::string_view image) {
   for (const config::Node container : pod_spec.find("containers")) {
     const std::string_view text = container.find("image").text();
     const std::size_t at = text.find(image);
-    // "cilium/cilium" must not be found in "cilium/cilium-envoy".
     if (at != std::string_view::npos &&
         (at + image.size() == text.size() || text[at + image.size()] == ':' || text[at + image.size()] == '@')) {
-      return true;
+      return container;
     }
   }
-  return false;
+  return {};
 }
 
-DetectedCni found(const Plugin& plugin, const cluster::Object& object) {
-  return {.profile = plugin.profile.empty() ? "spec" : std::string(plugin.profile),
+// "3.27.2" of "docker.io/calico/node:v3.27.2@sha256:…"; "" when the tag is no version.
+std::string version_of(config::Node container) {
+  std::string_view text = container.find("image").text();
+  text = text.substr(0, text.find('@'));
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || text.find('/', colon) != std::string_view::npos) {
+    return "";
+  }
+  std::string_view tag = text.substr(colon + 1);
+  if (!cni::parse_version(tag)) {
+    return "";
+  }
+  tag.remove_prefix(tag.starts_with('v') ? 1 : 0);
+  return std::string(tag.substr(0, tag.find_first_not_of("0123456789.")));
+}
+
+std::string_view variable(config::Node container, std::string_view name) {
+  for (const config::Node entry : container.find("env")) {
+    if (entry.find("name").text() == name) {
+      return entry.find("value").text();
+    }
+  }
+  return {};
+}
+
+// Calico's data planes and overlays; its operator sets none of these variables but the first.
+std::string_view calico_profile(config::Node container, std::string_view otherwise) {
+  const std::string_view ipip = variable(container, "CALICO_IPV4POOL_IPIP");
+  const std::string_view vxlan = variable(container, "CALICO_IPV4POOL_VXLAN");
+  const auto is_used = [](std::string_view mode) { return mode == "Always" || mode == "CrossSubnet"; };
+  if (variable(container, "FELIX_BPFENABLED") == "true") {
+    return "calico-ebpf";
+  }
+  if (is_used(ipip) || is_used(vxlan)) {
+    return is_used(vxlan) ? "calico-vxlan" : "calico-ipip";
+  }
+  return ipip == "Never" && vxlan == "Never" ? "calico-bgp" : otherwise;
+}
+
+DetectedCni found(const Plugin& plugin, const cluster::Object& object, config::Node container) {
+  const std::string_view profile = plugin.name == "Calico" ? calico_profile(container, plugin.profile) : plugin.profile;
+  return {.profile = profile.empty() ? "spec" : std::string(profile),
+          .version = version_of(container),
           .plugin = std::string(plugin.name),
           .evidence = fmt::format("{} {}/{}", object.kind, object.name_space, object.name),
-          .has_profile = !plugin.profile.empty()};
+          .has_profile = !profile.empty()};
 }
 
 }  // namespace
@@ -56,24 +101,26 @@ DetectedCni detect_cni(const cluster::ObjectStore& store) {
   const std::vector<const cluster::Object*> pods = store.all("", "Pod");
   for (const Plugin& plugin : kPlugins) {
     for (const cluster::Object* object : daemon_sets) {
-      if (has_image(object->node.find("spec").find("template").find("spec"), plugin.image)) {
-        return found(plugin, *object);
+      const config::Node pod_spec = object->node.find("spec").find("template").find("spec");
+      if (const config::Node container = container_of(pod_spec, plugin.image); container.is_present()) {
+        return found(plugin, *object, container);
       }
     }
     for (const cluster::Object* object : pods) {
-      if (has_image(object->node.find("spec"), plugin.image)) {
-        return found(plugin, *object);
+      const config::Node container = container_of(object->node.find("spec"), plugin.image);
+      if (container.is_present()) {
+        return found(plugin, *object, container);
       }
     }
   }
   for (const Plugin& plugin : kPlugins) {
     for (const cluster::Object* object : daemon_sets) {
       if (object->name == plugin.daemon_set) {
-        return found(plugin, *object);
+        return found(plugin, *object, {});
       }
     }
   }
-  return {.profile = "spec", .plugin = "", .evidence = "", .has_profile = true};
+  return {.profile = "spec", .version = "", .plugin = "", .evidence = "", .has_profile = true};
 }
 
 }  // namespace podwire::scenario

@@ -1,4 +1,5 @@
-// Which network plugin a cluster runs, told from its DaemonSets and pods: their names and images.
+// Which network plugin a cluster runs, in which version, told from its DaemonSets and pods: their names, images and,
+// where a plugin has several data planes, the variables that choose one.
 #pragma once
 
 #include <string>
@@ -9,6 +10,7 @@ namespace podwire::scenario {
 
 struct DetectedCni {
   std::string profile;   // the profile to use; "spec" when nothing was found or there is no profile for what was
+  std::string version;   // "3.27.2", of the image's tag; "" when it has none that is a version
   std::string plugin;    // "Calico"; "" when nothing was found
   std::string evidence;  // "DaemonSet kube-system/calico-node"
   bool has_profile = true;

@@ -138,8 +138,8 @@ std::string format_share(std::uint64_t part, std::uint64_t whole) {
   return percent > 50 ? ">99.999%" : "<0.001%";
 }
 
-ExpectationResult check_verdict(policy::PolicyEngine& engine, const Expectation& expectation) {
-  const Judgement judgement = judge(engine, *expectation.connection);
+ExpectationResult check_verdict(Judges& judges, const Expectation& expectation) {
+  const Judgement judgement = judges.judge(*expectation.connection);
   const Verdict expected = *expectation.file->verdict;
   ExpectationResult result;
   result.number = expectation.number;

@@ -24,7 +24,7 @@ struct ExpectationResult {
 std::string_view to_string(ExpectationResult::Status status);
 
 /// Judges an expectation on a connection. An unknown verdict that was not expected is inconclusive.
-ExpectationResult check_verdict(policy::PolicyEngine& engine, const Expectation& expectation);
+ExpectationResult check_verdict(Judges& judges, const Expectation& expectation);
 
 /// Measures an expectation on a workload. A quantile that the sample cannot support is inconclusive, and so is anything
 /// measured in an interrupted run.

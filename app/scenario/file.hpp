@@ -10,6 +10,7 @@
 
 #include "app/scenario/settings.hpp"
 #include "models/cluster/cluster.hpp"
+#include "models/cni/profile.hpp"
 #include "models/dns/zone.hpp"
 #include "models/workload/spec.hpp"
 
@@ -24,8 +25,8 @@ struct Text {
 
 /// The network plugin as the file or the command line names it.
 struct CniChoice {
-  Text profile = {};  // "auto", or a profile's name
-  config::Node overrides = {};
+  Text profile = {};  // "auto", or a profile's name, with or without "@VERSION"
+  cni::Overrides overrides = {};
   bool is_from_command_line = false;
 };
 

@@ -104,10 +104,10 @@ CniChoice read_cni(Section& section) {
     if (const auto name = mapping.string("profile")) {
       cni.profile = {*name, profile.span()};
     }
-    cni.overrides = mapping.get("overrides");
+    cni.overrides = {.profile = mapping.get("overrides"), .policy = mapping.get("policy")};
     mapping.finish();
   } else if (!node.is_null()) {
-    section.error("wrong-type", "cni is a profile's name, or {profile, overrides}", node,
+    section.error("wrong-type", "cni is a profile's name, or {profile, policy, overrides}", node,
                   "`podwire models` lists the profiles");
   }
   return cni;

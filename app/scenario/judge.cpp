@@ -1,10 +1,12 @@
 #include "app/scenario/judge.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <vector>
 
 namespace podwire::scenario {
@@ -21,7 +23,10 @@ struct Pair {
   Port port;
 };
 
+// Replicas are two different pods where there are two; a pod is a destination of its own only where that is all there
+// is, or where a Service may send it to itself.
 std::vector<Pair> distinct_pairs(const cluster::Cluster& cluster, const ConnectionSpec& connection) {
+  const bool is_through_service = !connection.service_ip.is_unspecified();
   std::vector<Peer> sources;
   std::set<cluster::ShapeId> shapes;
   for (const cluster::PodId pod : connection.from.pods) {
@@ -34,12 +39,21 @@ std::vector<Pair> distinct_pairs(const cluster::Cluster& cluster, const Connecti
   }
   std::vector<Pair> pairs;
   for (const Peer& source : sources) {
-    std::set<std::pair<cluster::ShapeId, Port>> seen;
+    std::set<std::tuple<cluster::ShapeId, Port, bool>> seen;
     for (const auto& destination : connection.destinations) {
       if (!destination.pod.is_valid()) {
         pairs.push_back({source, peer_of_address(cluster, destination.ip), destination.port});
-      } else if (seen.insert({cluster.pods[destination.pod.index()].shape, destination.port}).second) {
-        pairs.push_back({source, peer_of_pod(cluster, destination.pod), destination.port});
+        continue;
+      }
+      const bool is_self = destination.pod == source.pod;
+      if (is_self && !is_through_service && connection.destinations.size() > 1) {
+        continue;
+      }
+      if (seen.insert({cluster.pods[destination.pod.index()].shape, destination.port, is_self}).second) {
+        Peer peer = peer_of_pod(cluster, destination.pod);
+        peer.service_ip = connection.service_ip;
+        peer.service_port = connection.dialled;
+        pairs.push_back({source, peer, destination.port});
       }
     }
   }
@@ -133,6 +147,48 @@ Judgement judge(PolicyEngine& engine, const ConnectionSpec& connection) {
   } else {
     judgement.measured = fmt::format("mixed: of {} pairs of pods {} allowed, {} denied, {} unknown", pairs.size(),
                                      counts[0], counts[1], counts[2]);
+  }
+  return judgement;
+}
+
+Judges::Judges(const PolicySetPlan& plan) : plan_(plan) {
+  engines_.push_back(std::make_unique<PolicyEngine>(plan.cluster(), plan.policies, plan.profile()));
+  for (const cni::Profile& other : plan.state->others) {
+    engines_.push_back(std::make_unique<PolicyEngine>(plan.cluster(), plan.policies, other));
+  }
+}
+
+std::vector<std::string> Judges::responsible(std::size_t other,
+                                             const std::function<bool(PolicyEngine&)>& is_as_other) const {
+  std::vector<std::string> paths;
+  const cni::Profile& theirs = plan_.state->others[other - 1];
+  for (const std::string& path : cni::verdict_differences(plan_.profile(), theirs)) {
+    cni::Profile mixed = plan_.profile();
+    cni::copy_policy_value(mixed, theirs, path);
+    PolicyEngine engine(plan_.cluster(), plan_.policies, mixed);
+    if (is_as_other(engine)) {
+      paths.push_back(path);
+    }
+  }
+  return paths;
+}
+
+Judgement Judges::judge(const ConnectionSpec& connection) {
+  Judgement judgement = scenario::judge(engine(), connection);
+  for (std::size_t i = 1; i < engines_.size(); ++i) {
+    const Judgement other = scenario::judge(*engines_[i], connection);
+    if (other.measured == judgement.measured) {
+      continue;
+    }
+    const auto paths = responsible(
+        i, [&](PolicyEngine& mixed) { return scenario::judge(mixed, connection).measured == other.measured; });
+    return {.verdict = Verdict::unknown,
+            .is_mixed = false,
+            .measured = std::string(to_string(Verdict::unknown)),
+            .because = fmt::format("profile {} says {}, {} says {}{}{}", plan_.profile().name, judgement.measured,
+                                   plan_.state->others[i - 1].name, other.measured, paths.empty() ? "" : ": ",
+                                   fmt::join(paths, ", ")),
+            .span = judgement.span.is_known() ? judgement.span : other.span};
   }
   return judgement;
 }

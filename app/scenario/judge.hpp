@@ -1,7 +1,10 @@
 // What the policies say about one named connection: every kind of source pod against every kind of destination pod.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "app/scenario/load.hpp"
 #include "models/policy/engine.hpp"
@@ -18,6 +21,26 @@ struct Judgement {
 
 /// Pods of one shape are judged once: they cannot be told apart by policies. O(shapes of source × destinations).
 Judgement judge(policy::PolicyEngine& engine, const ConnectionSpec& connection);
+
+/// The engines of a policy set: under the profile that is played, and under those that the plugin may as well be like.
+class Judges {
+ public:
+  explicit Judges(const PolicySetPlan& plan);
+  policy::PolicyEngine& engine() { return *engines_.front(); }
+  /// Unknown where the profiles disagree; `because` then names them and the values that make the difference.
+  Judgement judge(const ConnectionSpec& connection);
+  /// Engines and their profiles, the played one first.
+  std::size_t size() const { return engines_.size(); }
+  policy::PolicyEngine& engine(std::size_t i) { return *engines_[i]; }
+  /// The values of the profile `other` that alone turn what `same` finds under the first profile into what it finds
+  /// under that one: "policy.hairpin". Compiles the policies once for each value that the two differ in.
+  std::vector<std::string> responsible(std::size_t other,
+                                       const std::function<bool(policy::PolicyEngine&)>& is_as_other) const;
+
+ private:
+  const PolicySetPlan& plan_;
+  std::vector<std::unique_ptr<policy::PolicyEngine>> engines_;
+};
 
 /// An end of a connection as the engine takes it.
 policy::Peer peer_of_pod(const cluster::Cluster& cluster, cluster::PodId pod);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "app/scenario/detect_cni.hpp"
@@ -70,7 +71,7 @@ class Loader {
   void build();
   void build_from(const cluster::ObjectStore& store);
   bool add_layers(cluster::ObjectStore& store, const std::vector<Text>& texts);
-  cni::Profile choose_profile(const cluster::ObjectStore& store, cluster::Cluster& cluster, std::string& choice);
+  void choose_profile(const cluster::ObjectStore& store, ClusterState& state);
   const ClusterState* state_for(const PolicySetFile& file, const cluster::ObjectStore& store);
   std::unique_ptr<ClusterState> build_state(const cluster::ObjectStore& store, const cluster::ClusterOptions& options);
   void plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& applied,
@@ -296,44 +297,55 @@ std::unique_ptr<ClusterState> Loader::build_state(const cluster::ObjectStore& st
   state->cluster = std::move(built).value();
   state->kubelet_versions = kubelet_versions(store);
   const std::size_t errors = diagnostics_.error_count();
-  state->profile = choose_profile(store, state->cluster, state->cni_choice);
-  return diagnostics_.error_count() == errors ? std::move(state) : nullptr;
+  choose_profile(store, *state);
+  return diagnostics_.error_count() == errors && !state->profile.name.empty() ? std::move(state) : nullptr;
 }
 
-cni::Profile Loader::choose_profile(const cluster::ObjectStore& store, cluster::Cluster& cluster, std::string& choice) {
+void Loader::choose_profile(const cluster::ObjectStore& store, ClusterState& state) {
   const CniChoice& cni = scenario_.file->cluster.cni;
   std::string name = cni.profile.text;
+  const auto assume = [&](std::string text) { state.cluster.assumptions.push_back({"cni", std::move(text)}); };
   if (name == "auto") {
     const DetectedCni detected = detect_cni(store);
     name = detected.profile;
     if (detected.plugin.empty()) {
-      choice = "assumed: the cluster's objects show no network plugin";
-      cluster.assumptions.push_back(
-          {"cni", "no network plugin found: policies are enforced as the API specifies (profile spec)"});
+      state.cni_choice = "assumed: the cluster's objects show no network plugin";
+      assume("no network plugin found: policies are enforced as the API specifies (profile spec)");
     } else if (detected.has_profile) {
-      choice = fmt::format("detected from {}", detected.evidence);
+      state.cni_choice = fmt::format("detected from {}", detected.evidence);
+      if (!detected.version.empty()) {
+        name += "@" + detected.version;
+      } else {
+        assume(fmt::format("{} of unknown version is like profile {}", detected.plugin, name));
+      }
     } else {
-      choice = fmt::format("assumed: {} detected from {} has no profile yet", detected.plugin, detected.evidence);
-      cluster.assumptions.push_back({"cni", fmt::format("{} has no profile yet: policies are enforced as the API "
-                                                        "specifies (profile spec)",
-                                                        detected.plugin)});
+      state.cni_choice =
+          fmt::format("assumed: {} detected from {} has no profile yet", detected.plugin, detected.evidence);
+      assume(fmt::format("{} has no profile yet: policies are enforced as the API specifies (profile spec)",
+                         detected.plugin));
     }
   } else if (cni.is_from_command_line) {
-    choice = "named by --cni";
+    state.cni_choice = "named by --cni";
   } else {
-    choice = fmt::format("named in {}", sources_.file_and_line(cni.profile.span));
+    state.cni_choice = fmt::format("named in {}", sources_.file_and_line(cni.profile.span));
   }
-  auto profile = cni::load_profile(name, cni.overrides, cni.profile.span);
-  // An unknown name would be reported once for each policy set's cluster.
-  if (!profile) {
-    if (!reported_profile_) {
-      diagnostics_.append(profile.diagnostics());
-      reported_profile_ = true;
-    }
-    return {};
+  auto candidates = cni::load_candidates(name, cni.overrides, cni.profile.span);
+  // A problem would be reported once for each policy set's cluster.
+  if (!reported_profile_) {
+    diagnostics_.append(candidates.diagnostics());
+    reported_profile_ = true;
   }
-  diagnostics_.append(profile.diagnostics());
-  return std::move(profile).value();
+  if (!candidates) {
+    return;
+  }
+  if (!candidates->note.empty()) {
+    assume(candidates->profiles.size() == 1 ? candidates->note
+                                            : fmt::format("{}; it is judged under both, and played as {}",
+                                                          candidates->note, candidates->profiles.front().name));
+  }
+  state.profile = std::move(candidates->profiles.front());
+  state.others.assign(std::make_move_iterator(candidates->profiles.begin() + 1),
+                      std::make_move_iterator(candidates->profiles.end()));
 }
 
 // Policies of kinds that are not modelled make verdicts unknown; `base: none` takes them away with the others.

@@ -34,7 +34,8 @@ struct LoadOptions {
 /// The cluster that one or more policy sets share.
 struct ClusterState {
   cluster::Cluster cluster;
-  cni::Profile profile;
+  cni::Profile profile;              // that is played
+  std::vector<cni::Profile> others;  // that the plugin may as well be like: its version lies between two profiles
   std::vector<std::string> kubelet_versions;  // what Node objects of a dump say, oldest first, each once
   std::string cni_choice;  // how the profile was chosen: "named in scenario.yaml:9", "detected from DaemonSet …"
 };
@@ -50,7 +51,8 @@ struct ConnectionSpec {
   std::string to = {};  // as results write it
   std::vector<Destination> destinations = {};
   IpProtocol protocol = IpProtocol::tcp;
-  Port dialled;  // the port before translation; unset: every port
+  Port dialled;               // the port before translation; unset: every port
+  IpAddress service_ip = {};  // the Service's own address, where there is one and it was dialled
 };
 
 /// One expectation as it applies to one policy set.

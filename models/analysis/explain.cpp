@@ -293,9 +293,12 @@ class ConnectionExplainer {
     for (const Port number : ports) {
       numbers.push_back(number.number());
     }
-    result_.notes.push_back(fmt::format("{} sends {} {} to port {} of {} {}; policies see that port", name,
-                                        to_string(port.protocol), port.port.number(), fmt::join(numbers, " or "), count,
-                                        count == 1 ? "backend" : "backends"));
+    result_.notes.push_back(fmt::format("{} sends {} {} to port {} of {} {}; {}", name, to_string(port.protocol),
+                                        port.port.number(), fmt::join(numbers, " or "), count,
+                                        count == 1 ? "backend" : "backends",
+                                        engine_.profile().policy.enforcement_point == cni::EnforcementPoint::before_dnat
+                                            ? "egress policies see the Service's port, ingress policies that one"
+                                            : "policies see that port"));
     return ends;
   }
 
@@ -327,8 +330,29 @@ class ConnectionExplainer {
         for (const auto& [from, to] : representatives(source, destination)) {
           add_path(source, from, destination, to);
         }
+        add_hairpin(source, destination);
       }
     }
+  }
+
+  /// A pod among its own Service's backends is sent to itself now and then: a way of its own where it fares otherwise.
+  void add_hairpin(const PathEnd& source, const PathEnd& destination) {
+    const cluster::PodId own = source.peer.pod;
+    const bool is_backend = own.is_valid() && result_.service.is_valid() && destination.pods.size() > 1 &&
+                            std::find(destination.pods.begin(), destination.pods.end(), own) != destination.pods.end();
+    if (!is_backend || result_.paths.empty()) {
+      return;
+    }
+    const Action others = result_.paths.back().action;
+    add_path(source, source.peer, destination, source.peer);
+    if (result_.paths.back().action == others) {
+      result_.paths.pop_back();
+      return;
+    }
+    result_.paths.back().source_pods = 1;
+    result_.paths.back().destination_pods = 1;
+    result_.notes.push_back(
+        fmt::format("each backend that dials the Service reaches itself once in {} times", destination.pods.size()));
   }
 
   /// One pair of ends for each way a pair of theirs can fare. Replicas are shown as two different pods; where the
@@ -384,7 +408,11 @@ class ConnectionExplainer {
     return peer.pod.is_valid() ? cluster_.pods[peer.pod.index()].node : peer.node;
   }
 
-  void add_path(const PathEnd& source, const Peer& from, const PathEnd& destination, const Peer& to) {
+  void add_path(const PathEnd& source, const Peer& from, const PathEnd& destination, Peer to) {
+    if (result_.service.is_valid()) {
+      to.service_ip = cluster_.services[result_.service.index()].cluster_ip;  // none of a headless one
+      to.service_port = result_.port;
+    }
     ExplainedPath path;
     path.source = from;
     path.destination = to;

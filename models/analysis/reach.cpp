@@ -64,6 +64,9 @@ class Reach {
         rows_(engine),
         options_(options),
         is_enforced_(engine.profile().policy.is_enforced),
+        unfiltered_(engine.profile().policy.sctp_is_enforced
+                        ? PortSets::kEmpty
+                        : compiled_.port_sets.intern(policy::PortSet::whole(IpProtocol::sctp))),
         visit_(visit) {
     collect_ends();
     if (options_.includes_external) {
@@ -146,8 +149,10 @@ class Reach {
     end.pod = pod;
     end.pods = static_cast<std::uint32_t>(entries.size());
     end.variant_count = static_cast<std::uint32_t>(variants_.size()) - end.first_variant;
-    end.may_be_unknown =
-        !cluster_.unmodelled.empty() && is_unknown_alone(cluster_.workloads[workload.index()].name_space);
+    const bool overflows = is_enforced_ && std::any_of(pods.begin(), pods.end(), [&](cluster::PodId member) {
+                             return engine_.overflows_policy_map(member);
+                           });
+    end.may_be_unknown = overflows || is_unknown_alone(cluster_.workloads[workload.index()].name_space);
     ends_.push_back(std::move(end));
   }
 
@@ -192,6 +197,12 @@ class Reach {
     }
   }
 
+  /// What rules grant, and what the profile does not filter.
+  AllowedPorts with_unfiltered(AllowedPorts ports) {
+    return {.certain = compiled_.port_sets.unite(ports.certain, unfiltered_),
+            .possible = compiled_.port_sets.unite(ports.possible, unfiltered_)};
+  }
+
   static void add(Found& found, PortSets& sets, const AllowedPorts& allowed) {
     const PortSetId ports = allowed.certain;
     found.is_open_to_doubt = found.is_open_to_doubt || allowed.certain != allowed.possible;
@@ -212,7 +223,8 @@ class Reach {
       const std::span<const AllowedPorts> ports =
           group.is_valid() ? rows_.stranger_ports(group) : std::span<const AllowedPorts>();
       for (std::size_t i = 0; i < external_.size(); ++i) {
-        add(by_atom_[i], compiled_.port_sets, group.is_valid() ? ports[external_[i].atom] : AllowedPorts());
+        add(by_atom_[i], compiled_.port_sets,
+            group.is_valid() ? with_unfiltered(ports[external_[i].atom]) : AllowedPorts());
       }
     }
   }
@@ -265,10 +277,11 @@ class Reach {
   }
 
   void add_pair(const Variant& from, const Variant& to, Found& found) {
-    const AllowedPorts out = from.entry.egress.is_valid() ? rows_.egress_ports(to.entry.peer) : AllowedPorts();
+    const AllowedPorts out =
+        from.entry.egress.is_valid() ? with_unfiltered(rows_.egress_ports(to.entry.peer)) : AllowedPorts();
     AllowedPorts in;
     if (to.entry.ingress.is_valid()) {
-      in = rows_.ingress_ports(to.entry.ingress);
+      in = with_unfiltered(rows_.ingress_ports(to.entry.ingress));
       if (from.entry.is_node_traffic && in.certain != PortSets::kAll && shares_node(from, to)) {
         // Where the two share a node everything passes, elsewhere what the rules say.
         add(found, compiled_.port_sets, out);
@@ -318,6 +331,7 @@ class Reach {
   ReachOptions options_;
   bool is_enforced_;
   std::function<void(const ReachRow&)> visit_;
+  PortSetId unfiltered_;
 
   std::vector<End> ends_;
   std::vector<Variant> variants_;

@@ -12,7 +12,7 @@ struct BuiltinText {
   std::string_view yaml;
 };
 
-/// Sorted by name.
+/// In the order of the files' names.
 std::span<const BuiltinText> builtin_texts();
 
 }  // namespace podwire::cni

@@ -2,7 +2,7 @@
 set(entries "")
 set(count 0)
 foreach(file IN LISTS FILES)
-  get_filename_component(name "${file}" NAME_WE)
+  get_filename_component(name "${file}" NAME_WLE)
   file(READ "${file}" text)
   string(APPEND entries "    {\"${name}\", R\"profile(${text})profile\"},\n")
   math(EXPR count "${count} + 1")

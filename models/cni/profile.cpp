@@ -31,8 +31,20 @@ class ProfileReader {
   void read(config::Node root) {
     add_section("", root);
     if (strictness_ == Strictness::file) {
-      sections_.at("").ignore({"name", "title", "extends"});
+      sections_.at("").ignore({"name", "title", "extends", "plugin", "versions", "inherited"});
     }
+    read_fields();
+  }
+
+  /// Members of the profile's `policy` alone.
+  void read_policy(config::Node policy) {
+    add_section("", config::Node());
+    add_section("policy", policy);
+    read_fields();
+  }
+
+ private:
+  void read_fields() {
     std::vector<Field> fields = fields_of(profile_);
     for (Field& field : fields) {
       read_field(field);
@@ -43,7 +55,6 @@ class ProfileReader {
     sort_parameters(fields);
   }
 
- private:
   void add_section(const std::string& path, config::Node node) {
     sections_.emplace(path, config::ObjectReader(node, object_, diagnostics_));
   }
@@ -191,6 +202,16 @@ std::string timing_of(Profile& profile) {
   return std::string(to_string(worst == Certainty::derived ? Certainty::published : worst));
 }
 
+// What people call the plugins whose profiles have longer names.
+constexpr std::pair<std::string_view, std::string_view> kShortNames[] = {{"calico", "calico-vxlan"},
+                                                                         {"cilium", "cilium-vxlan"}};
+
+std::string_view full_name(std::string_view name) {
+  const auto found = std::find_if(std::begin(kShortNames), std::end(kShortNames),
+                                  [&](const auto& alias) { return alias.first == name; });
+  return found == std::end(kShortNames) ? name : found->second;
+}
+
 void report_unknown_profile(std::string_view name, Span span, Diagnostics& diagnostics) {
   std::vector<std::string_view> names;
   std::string all;
@@ -201,6 +222,53 @@ void report_unknown_profile(std::string_view name, Span span, Diagnostics& diagn
   const std::string nearest = nearest_word(name, names);
   const std::string help = nearest.empty() ? "there are " + all : "did you mean \"" + nearest + "\"?";
   diagnostics.error("unknown-profile", "there is no CNI profile \"" + printable(name) + "\"", span, help);
+}
+
+/// What no single value can break.
+void check_delay(const Profile& profile, config::Node root, const std::string& object, Diagnostics& diagnostics) {
+  const ProgrammingDelay& delay = profile.policy.programming_delay;
+  // A uniform distribution that begins at 0 has p99 = 1.98 x p50.
+  const bool is_too_wide = delay.shape == DelayShape::uniform && delay.p99 * 50 > delay.p50 * 99;
+  if (delay.p99 < delay.p50 || is_too_wide) {
+    Diagnostic problem;
+    problem.code = "bad-value";
+    problem.message = is_too_wide ? "a uniform programmingDelay with a p99 of more than 1.98 x p50 begins below zero"
+                                  : "the p99 of programmingDelay is less than its p50";
+    problem.span = root.span();
+    problem.object = object;
+    problem.field = "policy.programmingDelay";
+    diagnostics.add(std::move(problem));
+  }
+}
+
+/// What a file takes over from the profile it extends was found out about another plugin: `inherited` says what it is
+/// worth here, for the step times and for the policy semantics. What the file itself says comes later.
+void mark_inherited(Profile& profile, config::Node node, const std::string& object, Diagnostics& diagnostics) {
+  if (!node.is_present() || node.is_null()) {
+    return;
+  }
+  config::ObjectReader reader(node, object, diagnostics);
+  const std::vector<Field> fields = fields_of(profile);
+  for (const bool is_policy : {false, true}) {
+    const config::Node part = reader.get(is_policy ? "policy" : "times");
+    if (!part.is_present()) {
+      continue;
+    }
+    config::ObjectReader entry(part, object, diagnostics);
+    const auto certainty = entry.choice("certainty", {"calibrated", "published", "derived", "guess"});
+    const std::string source = entry.string("source").value_or("");
+    entry.finish();
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      for (Parameter& parameter : profile.parameters) {
+        const bool counts = is_policy ? fields[i].path.starts_with("policy.") : fields[i].is_step_time;
+        if (counts && parameter.path == fields[i].path) {
+          parameter.certainty = static_cast<Certainty>(certainty.value_or(3));
+          parameter.source = source;
+        }
+      }
+    }
+  }
+  reader.finish();
 }
 
 void report_missing(Profile& profile, config::Node root, const std::string& object, Diagnostics& diagnostics) {
@@ -241,9 +309,26 @@ std::optional<Profile> read_file(config::Node root, int depth, Diagnostics& diag
   }
   profile.name = name.value_or("");
   profile.title = head.string("title").value_or("");
+  profile.plugin = head.string("plugin").value_or("");
+  profile.versions = {};
+  if (const config::Node node = head.get("versions"); node.is_present()) {
+    config::ObjectReader versions(node, object, diagnostics);
+    profile.versions.first = versions.string("from").value_or("");
+    profile.versions.last = versions.string("to").value_or("");
+    profile.versions.source = versions.require("source").is_present() ? versions.string("source").value_or("") : "";
+    for (const std::string_view key : {"from", "to"}) {
+      const config::Node version = versions.get(key);
+      if (version.is_present() && !parse_version(version.text())) {
+        versions.error("bad-version", "a version begins with numbers, as in \"1.15\"", version);
+      }
+    }
+    versions.finish();
+  }
+  mark_inherited(profile, head.get("inherited"), object, diagnostics);
   ProfileReader(profile, Strictness::file, object, diagnostics).read(root);
   if (diagnostics.error_count() == errors_before) {
     report_missing(profile, root, object, diagnostics);
+    check_delay(profile, root, object, diagnostics);
   }
   if (diagnostics.error_count() > errors_before) {
     return std::nullopt;
@@ -252,7 +337,8 @@ std::optional<Profile> read_file(config::Node root, int depth, Diagnostics& diag
   return profile;
 }
 
-std::optional<Profile> builtin_profile(std::string_view name, Span span, int depth, Diagnostics& diagnostics) {
+std::optional<Profile> builtin_profile(std::string_view asked_name, Span span, int depth, Diagnostics& diagnostics) {
+  const std::string_view name = full_name(asked_name);
   const auto texts = builtin_texts();
   const auto found = std::find_if(texts.begin(), texts.end(), [&](const BuiltinText& t) { return t.name == name; });
   if (found == texts.end()) {
@@ -282,27 +368,32 @@ std::vector<std::string> builtin_profiles() {
   for (const BuiltinText& builtin : builtin_texts()) {
     names.emplace_back(builtin.name);
   }
+  std::sort(names.begin(), names.end());  // the files' order is another: "-" comes before the "." of ".yaml"
   return names;
 }
 
 Result<Profile> load_builtin(std::string_view name) {
-  return load_profile(name, config::Node(), Span());
+  return load_profile(name, {}, Span());
 }
 
-Result<Profile> load_profile(std::string_view name, config::Node overrides, Span span) {
+Result<Profile> load_profile(std::string_view name, const Overrides& overrides, Span span) {
   Diagnostics diagnostics;
   std::optional<Profile> profile = builtin_profile(name, span, 0, diagnostics);
   if (!profile) {
     return Result<Profile>(std::move(diagnostics));
   }
-  if (overrides.is_present() && !overrides.is_null()) {
-    ProfileReader(*profile, Strictness::overrides, "overrides of CNI profile \"" + profile->name + "\"", diagnostics)
-        .read(overrides);
-    if (diagnostics.has_errors()) {
-      return Result<Profile>(std::move(diagnostics));
-    }
-    profile->timing = timing_of(*profile);
+  const std::string object = "overrides of CNI profile \"" + profile->name + "\"";
+  if (overrides.profile.is_present() && !overrides.profile.is_null()) {
+    ProfileReader(*profile, Strictness::overrides, object, diagnostics).read(overrides.profile);
   }
+  if (overrides.policy.is_present() && !overrides.policy.is_null()) {
+    ProfileReader(*profile, Strictness::overrides, object, diagnostics).read_policy(overrides.policy);
+  }
+  check_delay(*profile, overrides.policy.is_present() ? overrides.policy : overrides.profile, object, diagnostics);
+  if (diagnostics.has_errors()) {
+    return Result<Profile>(std::move(diagnostics));
+  }
+  profile->timing = timing_of(*profile);
   return Result<Profile>(*std::move(profile), std::move(diagnostics));
 }
 

@@ -12,6 +12,47 @@ namespace {
 constexpr std::string_view kEncapsulations[] = {"none", "vxlan", "geneve", "ipip", "wireguard"};
 constexpr std::string_view kDenyActions[] = {"drop", "reject"};
 constexpr std::string_view kEstablished[] = {"survive", "cut"};
+constexpr std::string_view kHairpins[] = {"filtered", "allowed", "world"};
+constexpr std::string_view kEnforcementPoints[] = {"after-dnat", "before-dnat"};
+constexpr std::string_view kNamedPortsOn[] = {"destination", "source-pods"};
+constexpr std::string_view kNamedPortInBlock[] = {"matches", "dropped"};
+constexpr std::string_view kAdminTiers[] = {"enforced", "ignored"};
+constexpr std::string_view kPodStarts[] = {"closed", "open"};
+constexpr std::string_view kDelayShapes[] = {"uniform", "lognormal"};
+
+std::span<const std::string_view> words_for(const DenyAction*) {
+  return kDenyActions;
+}
+std::span<const std::string_view> words_for(const EstablishedFlows*) {
+  return kEstablished;
+}
+std::span<const std::string_view> words_for(const Hairpin*) {
+  return kHairpins;
+}
+std::span<const std::string_view> words_for(const EnforcementPoint*) {
+  return kEnforcementPoints;
+}
+std::span<const std::string_view> words_for(const NamedPortsOn*) {
+  return kNamedPortsOn;
+}
+std::span<const std::string_view> words_for(const NamedPortInBlock*) {
+  return kNamedPortInBlock;
+}
+std::span<const std::string_view> words_for(const AdminTiers*) {
+  return kAdminTiers;
+}
+std::span<const std::string_view> words_for(const PodStart*) {
+  return kPodStarts;
+}
+std::span<const std::string_view> words_for(const DelayShape*) {
+  return kDelayShapes;
+}
+std::span<const std::string_view> words_for(const Encapsulation*) {
+  return kEncapsulations;
+}
+std::span<const std::string_view> words_for(const void*) {
+  return {};
+}
 
 /// What each step stands for, for `podwire models`.
 std::string_view meaning(Step step) {
@@ -46,13 +87,50 @@ void add_policy(Profile& profile, std::vector<Field>& fields) {
     fields.push_back({"policy." + std::move(path), "", member, true, false, std::move(description)});
   };
   add("isEnforced", &policy.is_enforced, "false: policies have no effect at all");
+  add("adminTiers", &policy.admin_tiers,
+      "enforced, or ignored: what (Baseline)AdminNetworkPolicies and ClusterNetworkPolicies do");
   add("ipBlockMatchesPods", &policy.ip_block_matches_pods, "an ipBlock peer may match a pod's address");
+  add("ipBlockMatchesNodes", &policy.ip_block_matches_nodes,
+      "an ipBlock peer may match a node's address, its hostNetwork pods included");
+  add("exceptIsHonoured", &policy.except_is_honoured, "false: the except of an ipBlock has no effect");
+  add("endPortIsHonoured", &policy.end_port_is_honoured, "false: of a range only port counts");
+  add("namedSctpPortsResolve", &policy.named_sctp_ports_resolve, "false: a port name under SCTP grants nothing");
+  add("sctpIsEnforced", &policy.sctp_is_enforced, "false: SCTP is never filtered");
+  add("rejectsPoliciesWithSctp", &policy.rejects_policies_with_sctp,
+      "a policy with any SCTP port entry is rejected whole: what it selects stays open");
+  add("rejectsPoliciesWithAnyPort", &policy.rejects_policies_with_any_port,
+      "a policy with a port entry that has neither number nor name is rejected whole");
+  add("namedPortsResolveOn", &policy.named_ports_resolve_on,
+      "whose ports the names in ingress rules mean: destination, or source-pods");
+  add("ipBlockWithNamedPort", &policy.ip_block_with_named_port,
+      "a port name in a rule with an ipBlock: matches where the destination has it, or dropped for that peer");
+  add("enforcementPoint", &policy.enforcement_point,
+      "what egress rules see of a connection to a Service: after-dnat the pod and its port, before-dnat the Service's "
+      "address and port");
+  add("hairpin", &policy.hairpin,
+      "a pod that a Service sends to itself: filtered as between two pods, allowed, or world (on egress only ipBlock "
+      "can match it)");
   add("hostNetworkIsNode", &policy.host_network_is_node, "hostNetwork pods are neither subjects nor selector peers");
   add("finishedPodsAreIgnored", &policy.finished_pods_are_ignored, "Succeeded and Failed pods have no connections");
+  add("ownNodeIsAllowed", &policy.own_node_is_allowed, "a pod's own node may always reach it");
   add("isIpv4Only", &policy.is_ipv4_only, "IPv6 traffic and blocks are not considered");
+  add("policyMapEntries", &policy.policy_map_entries,
+      "entries of a pod's policy map, above which its verdicts are unknown; 0: no limit");
   add("denyAction", &policy.deny_action, "what a denied packet meets: drop, or reject with an ICMP error");
   add("establishedFlows", &policy.established, "what a policy change does to flows that it denies: survive or cut");
-  add("ownNodeIsAllowed", &policy.own_node_is_allowed, "a pod's own node may always reach it");
+  add("judgesEveryPacket", &policy.judges_every_packet,
+      "no verdict is kept with a flow: a change takes effect with the next packet");
+  add("podStart", &policy.pod_start, "a new pod until its policies are in force: closed (nothing passes) or open");
+  fields.push_back({"policy.podStartWindow", "s", &policy.pod_start_window, true, false,
+                    "how long after a pod's start podStart lasts, at most"});
+  add("programmingDelay.shape", &policy.programming_delay.shape,
+      "distribution of the time until a change is in force on a node, by its quantiles: uniform or lognormal");
+  fields.push_back({"policy.programmingDelay.p50", "s", &policy.programming_delay.p50, true, false,
+                    "median time until a policy change is in force on a node"});
+  fields.push_back({"policy.programmingDelay.p99", "s", &policy.programming_delay.p99, true, false,
+                    "the time that 99 % of nodes keep to until a policy change is in force"});
+  fields.push_back({"policy.programmingDelay.p99WithExcept", "s", &policy.programming_delay.p99_with_except, true,
+                    false, "p99 for policies with an except in an ipBlock; 0: as the others"});
 }
 
 void add_steps(Profile& profile, std::vector<Field>& fields, const std::string& section,
@@ -165,35 +243,30 @@ std::vector<Field> fields_of(Profile& profile) {
 }
 
 std::span<const std::string_view> choices(const Field::Member& member) {
-  if (std::holds_alternative<DenyAction*>(member)) {
-    return kDenyActions;
-  }
-  if (std::holds_alternative<EstablishedFlows*>(member)) {
-    return kEstablished;
-  }
-  if (std::holds_alternative<Encapsulation*>(member)) {
-    return kEncapsulations;
-  }
-  return {};
+  return std::visit([](const auto* value) { return words_for(value); }, member);
 }
 
+namespace {
+
+struct ListedValue {
+  const Field& field;
+  std::string operator()(const Duration* value) const { return decimal(value->ps(), field.unit == "s" ? 12 : 6); }
+  std::string operator()(const Bytes* value) const { return std::to_string(value->count()); }
+  std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
+  std::string operator()(const std::uint64_t* value) const { return std::to_string(*value); }
+  template <class Choice>
+  std::string operator()(const Choice* value) const {
+    const auto words = choices(field.member);
+    const auto index = static_cast<std::size_t>(*value);
+    PODWIRE_CHECK(index < words.size(), "cni", "each enumerator has its word");
+    return std::string(words[index]);
+  }
+};
+
+}  // namespace
+
 std::string listed_value(const Field& field) {
-  struct Visitor {
-    const Field& field;
-    std::string operator()(const Duration* value) const { return decimal(value->ps(), field.unit == "s" ? 12 : 6); }
-    std::string operator()(const Bytes* value) const { return std::to_string(value->count()); }
-    std::string operator()(const bool* value) const { return *value ? "true" : "false"; }
-    std::string operator()(const std::uint64_t* value) const { return std::to_string(*value); }
-    std::string operator()(const DenyAction* value) const { return word(static_cast<std::size_t>(*value)); }
-    std::string operator()(const EstablishedFlows* value) const { return word(static_cast<std::size_t>(*value)); }
-    std::string operator()(const Encapsulation* value) const { return word(static_cast<std::size_t>(*value)); }
-    std::string word(std::size_t index) const {
-      const auto words = choices(field.member);
-      PODWIRE_CHECK(index < words.size(), "cni", "each enumerator has its word");
-      return std::string(words[index]);
-    }
-  };
-  return std::visit(Visitor{field}, field.member);
+  return std::visit(ListedValue{field}, field.member);
 }
 
 }  // namespace podwire::cni

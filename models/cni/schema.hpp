@@ -15,7 +15,9 @@ namespace podwire::cni {
 
 /// One value of a profile file.
 struct Field {
-  using Member = std::variant<Duration*, Bytes*, bool*, std::uint64_t*, DenyAction*, EstablishedFlows*, Encapsulation*>;
+  using Member = std::variant<Duration*, Bytes*, bool*, std::uint64_t*, DenyAction*, EstablishedFlows*, Hairpin*,
+                              EnforcementPoint*, NamedPortsOn*, NamedPortInBlock*, AdminTiers*, PodStart*, DelayShape*,
+                              Encapsulation*>;
   std::string path;       // "costs.service-nat.cost"
   std::string_view unit;  // in which it is listed: "us", "s", "B", "" for the rest
   Member member;

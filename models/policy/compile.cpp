@@ -3,10 +3,12 @@
 // through an index by namespace and by the rarest label their subject selector asks for.
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "models/policy/compiled.hpp"
+#include "models/policy/deviations.hpp"
 #include "sim/base/check.hpp"
 
 namespace podwire::policy {
@@ -30,6 +32,7 @@ class Compiler {
       : out_(out), cluster_(cluster), policies_(policies), semantics_(semantics), names_(names) {}
 
   void run() {
+    out_.names_on_peers = semantics_.named_ports_resolve_on == cni::NamedPortsOn::source_pods;
     check_order();
     make_atoms();
     // Segments are numbered in the order of evaluation.
@@ -86,7 +89,28 @@ class Compiler {
     for (std::uint32_t atom = 0; atom < out_.atoms.size(); ++atom) {
       out_.peers.intern(std::array{kNone, atom});
     }
-    no_address_ = PeerId(out_.peers.intern(std::array{kNone, kNone}).id);
+    out_.no_address = PeerId(out_.peers.intern(std::array{kNone, kNone}).id);
+    if (!semantics_.ip_block_matches_nodes) {
+      make_node_peers();
+    }
+    out_.stranger_count = static_cast<std::uint32_t>(out_.peers.size());
+  }
+
+  void make_node_peers() {
+    const auto add = [this](IpAddress ip) {
+      const std::uint32_t atom = out_.atoms.atom_of(ip).value();
+      out_.node_peers.emplace_back(ip, PeerId(out_.peers.intern(std::array{Compiled::kNodeOnly, atom}).id));
+    };
+    for (const cluster::Node& node : cluster_.nodes) {
+      std::for_each(node.addresses.begin(), node.addresses.end(), add);
+    }
+    for (const cluster::Pod& pod : cluster_.pods) {
+      if (is_stranger(cluster_.shapes[pod.shape.index()]) && !pod.ip.is_unspecified()) {
+        add(pod.ip);  // its node's address, wherever that comes from
+      }
+    }
+    std::sort(out_.node_peers.begin(), out_.node_peers.end());
+    out_.node_peers.erase(std::unique(out_.node_peers.begin(), out_.node_peers.end()), out_.node_peers.end());
   }
 
   static Cidr alone(IpAddress ip) { return Cidr(ip, ip.is_v4() ? 32 : 128); }
@@ -127,6 +151,9 @@ class Compiler {
     if (name_space == kNone || out_.selectors.matches_nothing(subject)) {
       return;  // selects no pod
     }
+    if (is_rejected(policy, semantics_)) {
+      return;  // what it selects stays as open as without it
+    }
     for (const Direction direction : {Direction::ingress, Direction::egress}) {
       if (!policy.isolates(direction)) {
         continue;
@@ -142,6 +169,9 @@ class Compiler {
   }
 
   void add_admin_policies(Tier tier) {
+    if (semantics_.admin_tiers == cni::AdminTiers::ignored) {
+      return;
+    }
     for (std::size_t i = 0; i < policies_.admin_policies.size(); ++i) {
       const AdminPolicy& policy = policies_.admin_policies[i];
       if (policy.tier != tier) {
@@ -255,24 +285,27 @@ class Compiler {
 
   void add_rule(Segment& segment, PolicyIndex policy, std::uint16_t number, const Rule& rule,
                 std::uint32_t name_space) {
-    const PortSpecId ports = port_spec(rule.ports);
-    segment.uses_named_ports = segment.uses_named_ports || out_.has_names(ports);
+    const auto add = [&](PeerRuleId peer, bool is_block) {
+      const auto in_force = ports_in_force(rule, is_block, semantics_);
+      if (peer.is_valid() && in_force) {
+        const PortSpecId ports = port_spec(*in_force);
+        segment.uses_named_ports = segment.uses_named_ports || out_.has_names(ports);
+        segment.grants.push_back({.peer = peer, .ports = ports, .policy = policy, .rule = number});
+      }
+    };
     if (rule.peers.empty()) {
-      const PeerRuleId any(out_.peer_rules.intern(std::array<std::uint32_t, 1>{Compiled::kAny}).id);
-      segment.grants.push_back({.peer = any, .ports = ports, .policy = policy, .rule = number});
+      add(PeerRuleId(out_.peer_rules.intern(std::array<std::uint32_t, 1>{Compiled::kAny}).id), false);
       return;
     }
     for (const PeerRule& peer : rule.peers) {
-      if (const PeerRuleId id = peer_rule(peer, name_space); id.is_valid()) {
-        segment.grants.push_back({.peer = id, .ports = ports, .policy = policy, .rule = number});
-      }
+      add(peer_rule(peer, name_space), peer.ip_block.has_value());
     }
   }
 
   /// None when nothing in this cluster can match.
   PeerRuleId peer_rule(const PeerRule& peer, std::uint32_t name_space) {
     if (peer.ip_block) {
-      const Words ranges = out_.atoms.ranges_of(*peer.ip_block);
+      const Words ranges = out_.atoms.ranges_of(block_in_force(*peer.ip_block, semantics_));
       if (ranges.empty()) {
         return {};
       }
@@ -521,9 +554,12 @@ class Compiler {
       return {};
     }
     std::sort(selected.begin(), selected.end());
-    const bool uses_names = direction == Direction::ingress &&
-                            std::any_of(selected.begin(), selected.end(),
-                                        [&](std::uint32_t s) { return out_.segments[s].uses_named_ports; });
+    const auto uses_own_names = [&](std::uint32_t s) {
+      const Segment& segment = out_.segments[s];
+      return segment.uses_named_ports && (segment.tier != Tier::network_policy || !out_.names_on_peers);
+    };
+    const bool uses_names =
+        direction == Direction::ingress && std::any_of(selected.begin(), selected.end(), uses_own_names);
     Words words = {static_cast<std::uint32_t>(direction), uses_names ? named : kNone};
     words.insert(words.end(), selected.begin(), selected.end());
     const auto [id, is_new] = out_.group_contents.intern(words);
@@ -575,7 +611,9 @@ class Compiler {
       entry.is_node_traffic = is_stranger(cluster_.shapes[pod.shape.index()]);
       entry.is_stranger = entry.is_node_traffic || (is_finished && semantics_.finished_pods_are_ignored);
       if (entry.is_stranger) {
-        entry.peer = pod.ip.is_unspecified() ? no_address_ : out_.peer_at(pod.ip);
+        entry.peer = pod.ip.is_unspecified() ? out_.no_address
+                     : entry.is_node_traffic ? out_.stranger_at(pod.ip)
+                                             : out_.peer_at(pod.ip);
         continue;
       }
       const ClassId id = class_by_shape_[pod.shape.index()];
@@ -593,10 +631,9 @@ class Compiler {
   const cni::PolicySemantics& semantics_;
   const DomainTable* names_;  // null: not known
 
-  PeerId no_address_;
   WordTable segment_keys_;  // direction, namespace, subject selector
   std::vector<std::size_t> segments_by_key_;
-  boost::unordered_flat_map<std::string_view, std::uint32_t> port_names_;
+  boost::unordered_flat_map<std::string, std::uint32_t> port_names_;
   boost::unordered_flat_map<std::uint32_t, std::uint32_t> sets_by_selector_;
   bool has_namespace_index_ = false;
   LabelIndex namespace_index_;

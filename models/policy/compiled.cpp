@@ -37,20 +37,24 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
     case kAny:
       return true;
     case kNodes:
-      if (id != kNone) {
-        return false;
-      }
-      [[fallthrough]];
     case kIpBlock: {
+      // A pod is no node, and where blocks do not match nodes a node is nothing else.
+      const bool is_candidate = words[0] == kNodes ? id >= kNodeOnly : id != kNodeOnly;
       const std::uint32_t atom = peers[peer.value()][1];
-      return atom != kNone && is_inside(ip_blocks[words[1]], atom);
+      return is_candidate && atom != kNone && is_inside(ip_blocks[words[1]], atom);
     }
     case kStrangers:
-      return id == kNone;
+      return id >= kNodeOnly;
     default:
-      return id != kNone && is_inside(namespace_sets[words[1]], classes[id][0]) &&
+      return id < kNodeOnly && is_inside(namespace_sets[words[1]], classes[id][0]) &&
              selectors.matches(SelectorId(words[2]), labels_of(ClassId(id)));
   }
+}
+
+PeerId Compiled::stranger_at(IpAddress ip) const {
+  const auto found = std::lower_bound(node_peers.begin(), node_peers.end(), ip,
+                                      [](const auto& entry, IpAddress address) { return entry.first < address; });
+  return found == node_peers.end() || found->first != ip ? peer_at(ip) : found->second;
 }
 
 PortSetId Compiled::resolve(PortSpecId spec, NamedPortsId named) {
@@ -89,7 +93,7 @@ std::vector<PolicyIndex> Compiled::policies_of(GroupId group) const {
 
 NamedPortsId Compiled::names_for(GroupId group, PeerId peer) const {
   const Group& g = groups[group.index()];
-  if (g.direction == Direction::ingress) {
+  if (g.direction == Direction::ingress && !names_on_peers) {
     return g.named_ports;
   }
   const ClassId id = class_of(peer);

@@ -126,6 +126,10 @@ class Compiled {
   std::vector<TierList> tier_lists;
   PortSets port_sets;
   View view;
+  PeerId no_address;                                     // a stranger that nothing by address matches
+  std::uint32_t stranger_count = 0;                      // peers below this are no pods
+  std::vector<std::pair<IpAddress, PeerId>> node_peers;  // by address, where ipBlocks do not match nodes; else empty
+  bool names_on_peers = false;                           // names in ingress rules are resolved on the other end
 
   enum PeerKind : std::uint32_t {
     kAny,
@@ -135,6 +139,8 @@ class Compiled {
     kStrangers,  // every address that is no pod's
   };
   static constexpr std::uint32_t kNone = 0xffff'ffff;
+  /// Stands for the class of a node that ipBlocks do not match.
+  static constexpr std::uint32_t kNodeOnly = 0xffff'fffe;
 
   bool peer_matches(PeerRuleId rule, PeerId peer) const;
   /// The ports of a spec where `named` says what names stand for.
@@ -149,15 +155,20 @@ class Compiled {
   std::span<const std::uint32_t> segments_of(GroupId group, Tier tier) const;
   /// Every NetworkPolicy of the group, ascending.
   std::vector<PolicyIndex> policies_of(GroupId group) const;
-  /// The named ports that count for a group and a peer: the destination's.
+  /// The named ports that count for a group and a peer: the destination's, or the peer's with names_on_peers.
   NamedPortsId names_for(GroupId group, PeerId peer) const;
-  ClassId class_of(PeerId peer) const { return ClassId(peers[peer.value()][0]); }
+  ClassId class_of(PeerId peer) const {
+    const std::uint32_t id = peers[peer.value()][0];
+    return id == kNodeOnly ? ClassId() : ClassId(id);
+  }
   NamedPortsId names_of(ClassId id) const { return NamedPortsId(classes[id.value()][2]); }
   std::span<const cluster::Label> labels_of(ClassId id) const;
   /// The row of these (key, value) pairs, sorted by key.
   std::uint32_t intern_labels(std::span<const std::uint32_t> words);
   /// The peer of an address that is no pod's.
   PeerId peer_at(IpAddress ip) const { return PeerId(atoms.atom_of(ip).value()); }
+  /// The peer of an address that is no pod's and may be a node's.
+  PeerId stranger_at(IpAddress ip) const;
   /// The ports that `group` lets `peer` have; evaluates the rules of every tier.
   AllowedPorts ports_for(GroupId group, PeerId peer);
   /// The same from what the group's NetworkPolicies grant.

@@ -3,6 +3,7 @@
 #include "models/policy/engine.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "models/policy/cell_memo.hpp"
@@ -34,6 +35,8 @@ std::string_view to_string(Cause cause) {
       return "conflict";
     case Cause::unresolved:
       return "unresolved";
+    case Cause::map_overflow:
+      return "map-overflow";
   }
   return "";
 }
@@ -85,10 +88,29 @@ PeerId PolicyEngine::Impl::peer_of(const Peer& end) const {
   if (end.pod.is_valid()) {
     return compiled.view.pods[end.pod.index()].peer;
   }
-  if (end.ip.is_unspecified() && end.node.is_valid() && !cluster->nodes[end.node.index()].addresses.empty()) {
-    return compiled.peer_at(cluster->nodes[end.node.index()].addresses.front());
+  const bool needs_address =
+      end.ip.is_unspecified() && end.node.is_valid() && !cluster->nodes[end.node.index()].addresses.empty();
+  return compiled.stranger_at(needs_address ? cluster->nodes[end.node.index()].addresses.front() : end.ip);
+}
+
+bool PolicyEngine::Impl::sees_service(Direction direction, const Peer& other) const {
+  return direction == Direction::egress && other.is_through_service() &&
+         semantics.enforcement_point == cni::EnforcementPoint::before_dnat;
+}
+
+PeerId PolicyEngine::Impl::seen_peer(Direction direction, const Peer& subject, const Peer& other) {
+  const bool is_self = subject.pod.is_valid() && subject.pod == other.pod;
+  if (is_self && direction == Direction::egress && semantics.hairpin == cni::Hairpin::world) {
+    return compiled.peer_at(other.service_ip);
   }
-  return compiled.peer_at(end.ip);
+  if (sees_service(direction, other)) {
+    const AtomId atom = compiled.atoms.atom_of(other.service_ip);
+    const PodEntry* entry = other.pod.is_valid() ? &compiled.view.pods[other.pod.index()] : nullptr;
+    const ClassId id = entry == nullptr || entry->is_stranger ? ClassId() : compiled.class_of(entry->peer);
+    return id.is_valid() ? PeerId(compiled.peers.intern(std::array{id.value(), atom.value()}).id)
+                         : compiled.peer_at(other.service_ip);
+  }
+  return peer_of(other);
 }
 
 bool PolicyEngine::Impl::is_own_node(const Peer& subject, const Peer& other) const {
@@ -101,8 +123,10 @@ bool PolicyEngine::Impl::is_own_node(const Peer& subject, const Peer& other) con
 
 /// The verdict when no policy has to be asked, else the group that decides.
 PolicyEngine::Impl::Preliminary PolicyEngine::Impl::preliminary(Direction direction, const Peer& subject,
-                                                                const Peer& other) const {
-  if (subject.pod.is_valid() && subject.pod == other.pod) {
+                                                                const Peer& other) {
+  const bool is_hairpin = (subject.is_through_service() || other.is_through_service()) && semantics.is_enforced;
+  if (subject.pod.is_valid() && subject.pod == other.pod &&
+      (!is_hairpin || semantics.hairpin == cni::Hairpin::allowed)) {
     return {.verdict = {.cause = Cause::same_pod}};
   }
   if (has_unmodelled) {
@@ -126,6 +150,10 @@ PolicyEngine::Impl::Preliminary PolicyEngine::Impl::preliminary(Direction direct
   }
   if (direction == Direction::ingress && semantics.own_node_is_allowed && is_own_node(subject, other)) {
     return {.verdict = {.cause = Cause::own_node}};
+  }
+  if (semantics.policy_map_entries > 0 &&
+      map_entries.overflow(*cluster, compiled, subject.pod, semantics.policy_map_entries)) {
+    return {.verdict = {.action = Action::unknown, .cause = Cause::map_overflow}};
   }
   return {.verdict = {}, .group = group};
 }
@@ -156,7 +184,12 @@ Verdict PolicyEngine::verdict(Direction direction, const Peer& subject, const Pe
   if (!first.group.is_valid()) {
     return first.verdict;
   }
-  return impl_->port_maps.lookup(impl_->cell(first.group, impl_->peer_of(other)), protocol, port);
+  if (protocol == IpProtocol::sctp && !impl_->semantics.sctp_is_enforced) {
+    return {.cause = Cause::not_enforced};
+  }
+  const bool is_translated_later = impl_->sees_service(direction, other) && other.service_port.is_valid();
+  return impl_->port_maps.lookup(impl_->cell(first.group, impl_->seen_peer(direction, subject, other)), protocol,
+                                 is_translated_later ? other.service_port : port);
 }
 
 PortSet PolicyEngine::allowed_ports(Direction direction, const Peer& subject, const Peer& other, bool& unknown) {
@@ -169,9 +202,13 @@ PortSet PolicyEngine::allowed_ports(Direction direction, const Peer& subject, co
   if (!first.group.is_valid()) {
     return PortSet::all();
   }
-  const AllowedPorts ports = impl_->compiled.ports_for(first.group, impl_->peer_of(other));
-  unknown = unknown || ports.certain != ports.possible;
-  return impl_->compiled.port_sets[ports.certain];
+  const AllowedPorts ports = impl_->compiled.ports_for(first.group, impl_->seen_peer(direction, subject, other));
+  const PortSetId unfiltered = impl_->semantics.sctp_is_enforced
+                                   ? PortSets::kEmpty
+                                   : impl_->compiled.port_sets.intern(PortSet::whole(IpProtocol::sctp));
+  const PortSetId certain = impl_->compiled.port_sets.unite(ports.certain, unfiltered);
+  unknown = unknown || certain != impl_->compiled.port_sets.unite(ports.possible, unfiltered);
+  return impl_->compiled.port_sets[certain];
 }
 
 std::string PolicyEngine::policy_name(PolicyIndex index) const {
@@ -227,6 +264,10 @@ AtomId PolicyEngine::atom_of(IpAddress ip) const {
 }
 std::pair<IpAddress, IpAddress> PolicyEngine::atom_range(AtomId atom) const {
   return impl_->compiled.atoms.range(atom);
+}
+
+bool PolicyEngine::overflows_policy_map(cluster::PodId pod) {
+  return impl_->map_entries.overflow(cluster(), impl_->compiled, pod, impl_->semantics.policy_map_entries);
 }
 
 Compiled& PolicyEngine::compiled() {

@@ -36,13 +36,14 @@ enum class Cause : std::uint8_t {
   no_policy,      // no policy isolates the pod on this side, and no rule of another tier matches
   rule,           // `rule` of `policy` grants it, or denies it in an admin tier
   default_deny,   // policies isolate the pod and none grants it
-  not_enforced,   // the profile enforces nothing
+  not_enforced,   // the profile enforces nothing, or nothing on this protocol
   same_pod,       // a pod always reaches itself
   own_node,       // the pod's own node always reaches it
   not_a_subject,  // no pod (external address, node, hostNetwork pod): not filtered on this side
   unmodelled,     // an object that is not modelled may decide
   conflict,       // `policy` and rival(), of one tier and priority, disagree: the API leaves open which applies
   unresolved,     // `rule` of `policy` asks for domain names, and what they resolve to is not known
+  map_overflow,   // the pod's policies need more entries than the plugin's policy map has
 };
 std::string_view to_string(Cause cause);
 
@@ -65,6 +66,11 @@ struct Peer {
   cluster::PodId pod = {};    // none: not a pod
   cluster::NodeId node = {};  // the node whose address it is, for host traffic; none otherwise
   IpAddress ip = {};          // of a pod: not read, the cluster knows it
+  // When this end is the destination and was dialled through a Service: the Service's address and port. Plugins that
+  // judge before translation see these, and a pod that reaches itself so is a hairpin; unset: dialled directly.
+  IpAddress service_ip = {};
+  Port service_port = {};
+  bool is_through_service() const { return !service_ip.is_unspecified(); }
 };
 
 /// How near a rule came to granting a denied connection.
@@ -136,6 +142,8 @@ class PolicyEngine {
 
   /// The first unmodelled object (index into Cluster::unmodelled) that may decide between the two, or 2^32 - 1.
   std::uint32_t unmodelled_between(const Peer& a, const Peer& b) const;
+  /// Whether the pod's policies need more entries than the profile's policy map has, so that its verdicts are unknown.
+  bool overflows_policy_map(cluster::PodId pod);
   /// The compiled content, for what works on classes and groups (models/policy/port_rows.hpp).
   Compiled& compiled();
 

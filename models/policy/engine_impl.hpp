@@ -7,6 +7,7 @@
 #include "models/policy/cell_memo.hpp"
 #include "models/policy/compiled.hpp"
 #include "models/policy/engine.hpp"
+#include "models/policy/map_entries.hpp"
 #include "models/policy/port_map.hpp"
 
 namespace podwire::policy {
@@ -22,9 +23,13 @@ struct PolicyEngine::Impl {
     Verdict verdict;
     GroupId group = {};  // when valid the group decides, and `verdict` says nothing
   };
-  Preliminary preliminary(Direction direction, const Peer& subject, const Peer& other) const;
+  Preliminary preliminary(Direction direction, const Peer& subject, const Peer& other);
   std::uint32_t unmodelled_between(const Peer& subject, const Peer& other) const;
   PeerId peer_of(const Peer& end) const;
+  /// The peer that `subject`'s rules are matched against: the other end as the plugin sees it at that point.
+  PeerId seen_peer(Direction direction, const Peer& subject, const Peer& other);
+  /// Whether egress sees the Service that was dialled, not the backend.
+  bool sees_service(Direction direction, const Peer& other) const;
   bool is_own_node(const Peer& subject, const Peer& other) const;
   std::uint32_t cell(GroupId group, PeerId peer);
 
@@ -36,6 +41,7 @@ struct PolicyEngine::Impl {
   Compiled compiled;
   CellMemo cells;
   PortMaps port_maps;
+  MapEntries map_entries;
   bool has_unmodelled = false;
   std::uint32_t unmodelled_everywhere = kNone;         // the first that reaches every namespace
   std::vector<std::uint32_t> unmodelled_by_namespace;  // the first in each

@@ -203,8 +203,17 @@ Explanation PolicyEngine::explain(Direction direction, const Peer& subject, cons
       result.isolating = impl_->compiled.policies_of(group);
     }
   }
-  const PodEntry* entry = other.pod.is_valid() ? &pods[other.pod.index()] : nullptr;
-  const RuleJudge judge(*this, entry, direction, subject, other, protocol, port, impl_->names);
+  Peer seen = other;
+  if (subject.pod.is_valid() && subject.pod == other.pod && direction == Direction::egress &&
+      other.is_through_service() && profile().policy.hairpin == cni::Hairpin::world) {
+    seen = {.pod = {}, .node = {}, .ip = other.service_ip};  // the world, not the pod itself
+  }
+  const PodEntry* entry = seen.pod.is_valid() ? &pods[seen.pod.index()] : nullptr;
+  const bool is_dialled = impl_->sees_service(direction, other) && other.service_port.is_valid();
+  const PeerId seen_peer = impl_->seen_peer(direction, subject, other);
+  const bool is_node_only = impl_->compiled.peers[seen_peer.value()][0] == Compiled::kNodeOnly;
+  const RuleJudge judge(*this, entry, direction, subject, seen, is_node_only, protocol,
+                        is_dialled ? other.service_port : port, impl_->names);
   switch (result.verdict.cause) {
     case Cause::no_policy:
       result.text = fmt::format("allowed: no policy isolates {} for {}", whom, to_string(direction));
@@ -227,7 +236,9 @@ Explanation PolicyEngine::explain(Direction direction, const Peer& subject, cons
       break;
     }
     case Cause::not_enforced:
-      result.text = fmt::format("allowed: the profile {} enforces no policies", profile().name);
+      result.text = profile().policy.is_enforced
+                        ? fmt::format("allowed: the profile {} filters no {}", profile().name, to_string(protocol))
+                        : fmt::format("allowed: the profile {} enforces no policies", profile().name);
       break;
     case Cause::same_pod:
       result.text = fmt::format("allowed: {} reaches itself, whatever policies say", whom);
@@ -248,6 +259,12 @@ Explanation PolicyEngine::explain(Direction direction, const Peer& subject, cons
                                 printable(object.full_name));
       break;
     }
+    case Cause::map_overflow:
+      result.text = fmt::format(
+          "unknown: the policies of {} need more than the {} entries of a policy map under the profile {}; what does "
+          "not fit is dropped at random",
+          whom, profile().policy.policy_map_entries, profile().name);
+      break;
     case Cause::conflict:
     case Cause::unresolved:
       result.span = rule_span(result.verdict.policy, direction, result.verdict.rule);

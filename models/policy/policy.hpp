@@ -18,6 +18,7 @@
 namespace podwire::policy {
 
 enum class Direction : std::uint8_t { ingress, egress };
+inline constexpr Direction kDirections[] = {Direction::ingress, Direction::egress};
 std::string_view to_string(Direction direction);
 
 /// Where a policy is evaluated, in order; `none`: no policy decided.

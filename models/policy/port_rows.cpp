@@ -14,7 +14,7 @@ constexpr std::uint32_t kManyNamespaces = 0xffff'fffe;
 
 PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()) {
   has_tiers_ = !compiled_.tier_lists.empty();
-  stranger_count_ = static_cast<std::uint32_t>(compiled_.atoms.size()) + 1;
+  stranger_count_ = compiled_.stranger_count;
   index_peers();
   index_rules();
   index_groups();
@@ -80,7 +80,10 @@ void PortRows::index_groups() {
       for (const Grant& grant : compiled_.segments[s].grants) {
         if (compiled_.peer_rules[grant.peer.value()][0] == Compiled::kAny) {
           from_anyone_[g] =
-              compiled_.port_sets.unite(from_anyone_[g], compiled_.resolve(grant.ports, group.named_ports));
+              compiled_.port_sets.unite(from_anyone_[g], compiled_.resolve(grant.ports, own_names(group)));
+          if (compiled_.names_on_peers && compiled_.has_names(grant.ports)) {
+            names_from_anyone_.emplace_back(GroupId(g), grant.ports);
+          }
         }
       }
     }
@@ -119,14 +122,18 @@ void PortRows::for_each_matching_rule(PeerId peer, Visit visit) const {
 void PortRows::add_from_rule(PeerRuleId rule) {
   for (const Use& use : uses_by_rule_[rule.index()]) {
     for (const GroupId group : groups_by_segment_[use.segment.index()]) {
-      PortSetId& ports = from_source_[group.index()];
-      const PortSetId added = compiled_.resolve(use.ports, compiled_.groups[group.index()].named_ports);
-      const PortSetId both = compiled_.port_sets.unite(ports, added);
-      if (both != ports) {
-        ports = both;
-        touched_groups_.push_back(group);
-      }
+      add_from(group, use.ports);
     }
+  }
+}
+
+void PortRows::add_from(GroupId group, PortSpecId spec) {
+  PortSetId& ports = from_source_[group.index()];
+  const PortSetId added = compiled_.resolve(spec, compiled_.names_for(group, source_));
+  const PortSetId both = compiled_.port_sets.unite(ports, added);
+  if (both != ports) {
+    ports = both;
+    touched_groups_.push_back(group);
   }
 }
 
@@ -140,6 +147,9 @@ void PortRows::load_source(PeerId source) {
   }
   touched_groups_.clear();
   for_each_matching_rule(source, [this](PeerRuleId rule) { add_from_rule(rule); });
+  for (const auto& [group, ports] : names_from_anyone_) {
+    add_from(group, ports);
+  }
 }
 
 template <class Visit>
@@ -236,7 +246,7 @@ std::span<const PortSetId> PortRows::granted_to_strangers(GroupId id) {
   for (const std::uint32_t s : compiled_.segments_of(id)) {
     for (const Grant& grant : compiled_.segments[s].grants) {
       const std::span<const std::uint32_t> words = compiled_.peer_rules[grant.peer.value()];
-      const PortSetId ports = compiled_.resolve(grant.ports, group.named_ports);
+      const PortSetId ports = compiled_.resolve(grant.ports, own_names(group));
       if (words[0] == Compiled::kAny) {
         for_anyone = compiled_.port_sets.unite(for_anyone, ports);
       } else if (words[0] == Compiled::kIpBlock) {

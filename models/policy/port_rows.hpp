@@ -62,6 +62,11 @@ class PortRows {
   template <class Visit>
   void for_each_matching_pod_peer(PeerRuleId rule, Visit visit) const;
   void add_from_rule(PeerRuleId rule);
+  void add_from(GroupId group, PortSpecId ports);
+  /// The subject's named ports, as far as rules of NetworkPolicies mean them.
+  NamedPortsId own_names(const Group& group) const {
+    return compiled_.names_on_peers ? NamedPortsId() : group.named_ports;
+  }
 
   Compiled& compiled_;
   std::uint32_t stranger_count_ = 0;  // peers below this are strangers
@@ -71,7 +76,8 @@ class PortRows {
   std::vector<PeerRuleId> block_rules_;
   std::vector<std::vector<Use>> uses_by_rule_;
   std::vector<std::vector<GroupId>> groups_by_segment_;
-  std::vector<PortSetId> from_anyone_;  // by group: what rules without peers grant
+  std::vector<PortSetId> from_anyone_;                             // by group: what rules without peers grant
+  std::vector<std::pair<GroupId, PortSpecId>> names_from_anyone_;  // such rules with names that the source resolves
   std::vector<PortSetId> from_source_;
   std::vector<GroupId> touched_groups_;
   PeerId source_;

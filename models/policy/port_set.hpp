@@ -28,6 +28,7 @@ struct PortSet {
   static PortSet all();
   /// The set of all ports in `ranges`, which may overlap and stand in any order; port 0 is no port.
   static PortSet of(std::vector<Range> ranges);
+  static PortSet whole(IpProtocol protocol) { return of({{.protocol = protocol, .first = 1, .last = 65535}}); }
   bool is_all() const;
   bool empty() const { return ranges.empty(); }
   bool contains(IpProtocol protocol, Port port) const;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/policy/deviations.hpp"
 #include "models/policy/engine.hpp"
 #include "models/policy/engine_impl.hpp"
 #include "sim/base/text.hpp"
@@ -46,21 +47,32 @@ inline std::string requirement_text(const cluster::Requirement& requirement) {
 class RuleJudge {
  public:
   RuleJudge(const PolicyEngine& engine, const PodEntry* other_entry, Direction direction, const Peer& subject,
-            const Peer& other, IpProtocol protocol, Port port, const DomainTable* names)
+            const Peer& other, bool is_node_only, IpProtocol protocol, Port port, const DomainTable* names)
       : engine_(engine),
         cluster_(engine.cluster()),
         other_(other),
         destination_(direction == Direction::ingress ? subject : other),
         is_destination_stranger_(direction == Direction::egress &&
                                  (other_entry == nullptr || other_entry->is_stranger)),
+        semantics_(engine.profile().policy),
+        sees_service_(direction == Direction::egress && other.is_through_service() &&
+                      semantics_.enforcement_point == cni::EnforcementPoint::before_dnat),
+        is_named_by_other_(direction == Direction::ingress &&
+                           semantics_.named_ports_resolve_on == cni::NamedPortsOn::source_pods),
+        is_node_only_(is_node_only),
         other_entry_(other_entry),
         protocol_(protocol),
         port_(port),
         names_(names) {}
 
+  /// Each peer with the ports that are in force for it.
   Judgement judge(const NetworkPolicy& policy, const Rule& rule) const {
-    return with_ports(best_peer(rule.peers, [&](const PeerRule& peer) { return judge_peer(policy, peer); }), rule.ports,
-                      rule.span);
+    if (rule.peers.empty()) {
+      return with(judge_policy_ports(rule, false), {.criteria = 2});
+    }
+    return best_peer(rule.peers, [&](const PeerRule& peer) {
+      return with(judge_policy_ports(rule, peer.ip_block.has_value()), judge_peer(policy, peer));
+    });
   }
 
   /// Of the admin and baseline tiers.
@@ -72,14 +84,18 @@ class RuleJudge {
  private:
   bool is_selectable() const { return other_entry_ != nullptr && !other_entry_->is_stranger; }
 
-  IpAddress other_ip() const { return other_.pod.is_valid() ? cluster_.pods[other_.pod.index()].ip : other_.ip; }
+  IpAddress other_ip() const { return sees_service_ ? other_.service_ip : own_ip(); }
+  IpAddress own_ip() const { return other_.pod.is_valid() ? cluster_.pods[other_.pod.index()].ip : other_.ip; }
 
   std::string other_text() const {
     return other_.pod.is_valid() ? printable(cluster_.full_pod_name(other_.pod)) : other_.ip.to_string();
   }
 
   Judgement with_ports(Judgement peer, const std::vector<PortRule>& wanted, Span rule_span) const {
-    const Judgement ports = judge_ports(wanted, rule_span);
+    return with(judge_ports(wanted, rule_span), std::move(peer));
+  }
+
+  static Judgement with(const Judgement& ports, Judgement peer) {
     if (ports.holds) {
       ++peer.criteria;
     } else if (peer.holds) {
@@ -192,8 +208,10 @@ class RuleJudge {
     }
     const std::string name = fmt::format("networks {}", fmt::join(written, ", "));
     std::string failure;
-    if (is_selectable() && !engine_.profile().policy.ip_block_matches_pods) {
+    if (is_selectable() && !sees_service_ && !semantics_.ip_block_matches_pods) {
       failure = fmt::format("{} match no pod under the profile {}", name, engine_.profile().name);
+    } else if (is_node_only_) {
+      failure = fmt::format("{} match no node under the profile {}", name, engine_.profile().name);
     } else if (std::any_of(peer.networks.begin(), peer.networks.end(),
                            [&](const Cidr& cidr) { return cidr.contains(other_ip()); })) {
       return {.criteria = 2};
@@ -212,8 +230,11 @@ class RuleJudge {
     const auto failed = [&](unsigned criteria, std::string text) {
       return Judgement{.holds = false, .criteria = criteria, .failure = std::move(text), .span = block.span};
     };
-    if (is_selectable() && !engine_.profile().policy.ip_block_matches_pods) {
+    if (is_selectable() && !sees_service_ && !semantics_.ip_block_matches_pods) {
       return failed(0, fmt::format("{} matches no pod under the profile {}", name, engine_.profile().name));
+    }
+    if (is_node_only_) {
+      return failed(0, fmt::format("{} matches no node under the profile {}", name, engine_.profile().name));
     }
     const IpAddress ip = other_ip();
     if (ip.is_unspecified() && other_.pod.is_valid()) {
@@ -222,7 +243,7 @@ class RuleJudge {
     if (block.cidr.family() != ip.family() || !block.cidr.contains(ip)) {
       return failed(0, fmt::format("{} does not hold {}", name, ip.to_string()));
     }
-    for (const Cidr& except : block.except) {
+    for (const Cidr& except : block_in_force(block, semantics_).except) {
       if (except.family() == ip.family() && except.contains(ip)) {
         return failed(1, fmt::format("{} excepts {}, which holds {}", name, except.to_string(), ip.to_string()));
       }
@@ -311,22 +332,45 @@ class RuleJudge {
             .span = ports.front().span.is_known() ? ports.front().span : rule_span};
   }
 
-  bool accepts(const PortRule& wanted) const {
+  /// Of a NetworkPolicy, as the plugin takes them.
+  Judgement judge_policy_ports(const Rule& rule, bool is_block) const {
+    std::vector<std::string> accepted;
+    for (const PortRule& wanted : rule.ports) {
+      const auto in_force = port_in_force(wanted, is_block, semantics_);
+      if (in_force && accepts(*in_force, is_named_by_other_)) {
+        return {};
+      }
+      accepted.push_back(in_force ? port_text(*in_force, is_named_by_other_)
+                                  : fmt::format("{} {} (a name that the profile {} does not resolve{})",
+                                                to_string(wanted.protocol), printable(wanted.name),
+                                                engine_.profile().name, is_block ? " for an ipBlock" : ""));
+    }
+    if (accepted.empty()) {
+      return {};
+    }
+    return {.holds = false,
+            .failure = fmt::format("port {} {} is not among {}", to_string(protocol_), port_.number(),
+                                   fmt::join(accepted, ", ")),
+            .span = rule.ports.front().span.is_known() ? rule.ports.front().span : rule.span};
+  }
+
+  bool accepts(const PortRule& wanted, bool is_by_other = false) const {
     if (wanted.protocol != protocol_ && !wanted.has_any_protocol) {
       return false;
     }
     if (!wanted.name.empty()) {
-      return named_port(wanted) == port_ && port_.is_valid();
+      return named_port(wanted, is_by_other) == port_ && port_.is_valid();
     }
     return wanted.is_all() || (wanted.first <= port_ && port_ <= std::max(wanted.first, wanted.last));
   }
 
-  /// The number the name has on the destination; none where it has none.
-  Port named_port(const PortRule& wanted) const {
-    if (!destination_.pod.is_valid() || is_destination_stranger_) {
+  /// The number the name has on the destination (`is_by_other`: on the other end); none where it has none.
+  Port named_port(const PortRule& wanted, bool is_by_other) const {
+    const cluster::PodId owner = is_by_other ? other_.pod : destination_.pod;
+    if (!owner.is_valid() || (is_by_other ? !is_selectable() : is_destination_stranger_)) {
       return {};
     }
-    for (const cluster::ContainerPort& port : cluster_.pod_template(destination_.pod).ports) {
+    for (const cluster::ContainerPort& port : cluster_.pod_template(owner).ports) {
       if (port.name == wanted.name && port.protocol == (wanted.has_any_protocol ? protocol_ : wanted.protocol)) {
         return port.number;
       }
@@ -334,13 +378,14 @@ class RuleJudge {
     return {};
   }
 
-  std::string port_text(const PortRule& wanted) const {
+  std::string port_text(const PortRule& wanted, bool is_by_other = false) const {
     const std::string_view protocol = to_string(wanted.has_any_protocol ? protocol_ : wanted.protocol);
     if (!wanted.name.empty()) {
-      const Port number = named_port(wanted);
+      const Port number = named_port(wanted, is_by_other);
       const std::string name = printable(wanted.name);
       return number.is_valid() ? fmt::format("{} {} ({})", protocol, name, number.number())
-                               : fmt::format("{} {} (a name the destination does not declare)", protocol, name);
+                               : fmt::format("{} {} (a name the {} does not declare)", protocol, name,
+                                             is_by_other ? "source" : "destination");
     }
     if (wanted.is_all()) {
       return fmt::format("{} 1-65535", protocol);
@@ -354,6 +399,10 @@ class RuleJudge {
   Peer other_;
   Peer destination_;
   bool is_destination_stranger_;
+  const cni::PolicySemantics& semantics_;
+  bool sees_service_;            // what egress sees of the other end is the Service's address and port
+  bool is_named_by_other_;       // names in NetworkPolicies mean the other end's ports
+  bool is_node_only_;            // the other end is a node, and ipBlocks match none
   const PodEntry* other_entry_;  // null: no pod
   IpProtocol protocol_;
   Port port_;

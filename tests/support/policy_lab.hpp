@@ -39,7 +39,11 @@ inline std::string network_policy(const std::string& where, const std::string& n
 class PolicyLab {
  public:
   explicit PolicyLab(std::string manifests, const std::string& profile_name = "spec",
-                     cluster::ClusterOptions options = {}) {
+                     cluster::ClusterOptions options = {})
+      : PolicyLab(std::move(manifests), cni::load_builtin(profile_name).value(), std::move(options)) {}
+
+  PolicyLab(std::string manifests, cni::Profile profile, cluster::ClusterOptions options = {})
+      : profile_(std::move(profile)) {
     Diagnostics diagnostics;
     store_.add_layer(sources_, {.path = "-", .shown_as = "lab.yaml", .text = std::move(manifests), .span = {}}, {},
                      diagnostics);
@@ -50,7 +54,6 @@ class PolicyLab {
     auto policies = policy::read_policies(store_);
     EXPECT_TRUE(policies.has_value()) << config::render(policies.diagnostics(), sources_);
     policies_ = std::move(policies).value();
-    profile_ = cni::load_builtin(profile_name).value();
     engine_ = std::make_unique<policy::PolicyEngine>(*cluster_, policies_, profile_);
   }
 

@@ -39,7 +39,9 @@ std::uint64_t cluster_count() {
 Peer peer_of(const NaiveEnd& end) {
   return {.pod = end.pod < 0 ? cluster::PodId() : cluster::PodId(static_cast<std::size_t>(end.pod)),
           .node = end.node < 0 ? cluster::NodeId() : cluster::NodeId(static_cast<std::size_t>(end.node)),
-          .ip = end.ip};
+          .ip = end.ip,
+          .service_ip = end.service_ip,
+          .service_port = end.service_port == 0 ? Port() : Port(end.service_port)};
 }
 
 class Comparison {
@@ -69,6 +71,9 @@ class Comparison {
         }
         for (const Direction direction : {Direction::ingress, Direction::egress}) {
           compare(direction, subject, other);
+          if (subject.pod >= 0 && other.pod >= 0 && world_.chance(40)) {
+            compare_dialled(direction, subject, other);
+          }
           if (testing::Test::HasFailure()) {
             return;
           }
@@ -80,10 +85,23 @@ class Comparison {
   std::size_t verdicts = 0;
   std::size_t denied = 0;
   std::size_t unknown = 0;
+  std::size_t dialled = 0;
   std::set<Cause> causes;
   std::set<Tier> tiers;
 
  private:
+  /// The same two, the destination dialled through a Service.
+  void compare_dialled(Direction direction, NaiveEnd subject, NaiveEnd other) {
+    const std::vector<IpAddress> addresses = world_.interesting_addresses();
+    NaiveEnd& destination = direction == Direction::ingress ? subject : other;
+    destination.service_ip = world_.chance(50) ? IpAddress::v4(10, 96, 0, 7) : addresses[world_.pick(addresses.size())];
+    destination.service_port = kPorts[world_.pick(std::size(kPorts))];
+    if (!destination.service_ip.is_unspecified()) {
+      ++dialled;
+      compare(direction, subject, other);
+    }
+  }
+
   void compare(Direction direction, const NaiveEnd& subject, const NaiveEnd& other) {
     bool is_unknown = true;
     const PortSet allowed = engine_.allowed_ports(direction, peer_of(subject), peer_of(other), is_unknown);
@@ -99,8 +117,12 @@ class Comparison {
         unknown += expected.action == Action::unknown ? 1 : 0;
         causes.insert(actual.cause);
         tiers.insert(actual.tier);
+        // Before translation the ports are those of the Service, of which one was dialled.
+        const bool is_translated_later = direction == Direction::egress && !other.service_ip.is_unspecified() &&
+                                         world_.profile.policy.enforcement_point == cni::EnforcementPoint::before_dnat;
+        const Port seen = is_translated_later ? Port(other.service_port) : Port(port);
         const bool agrees = actual.action == expected.action &&
-                            allowed.contains(protocol, Port(port)) == expected.is_allowed &&
+                            allowed.contains(protocol, seen) == expected.is_allowed &&
                             (expected.is_entangled || actual.cause == expected.cause);
         EXPECT_TRUE(agrees) << describe(direction, subject, other) << ' ' << to_string(protocol) << ' ' << port
                             << ": expected " << to_string(expected.cause) << ' ' << static_cast<int>(expected.action)
@@ -177,6 +199,7 @@ TEST(Engine, AgreesWithTheNaiveEvaluatorOnRandomClusters) {
   std::size_t verdicts = 0;
   std::size_t denied = 0;
   std::size_t unknown = 0;
+  std::size_t dialled = 0;
   std::set<Cause> causes;
   std::set<Tier> tiers;
   for (std::uint64_t seed = 1; seed <= count; ++seed) {
@@ -185,12 +208,13 @@ TEST(Engine, AgreesWithTheNaiveEvaluatorOnRandomClusters) {
     verdicts += comparison.verdicts;
     denied += comparison.denied;
     unknown += comparison.unknown;
+    dialled += comparison.dialled;
     causes.merge(comparison.causes);
     tiers.merge(comparison.tiers);
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
-  std::cout << count << " clusters, " << verdicts << " verdicts, " << denied << " denied, " << unknown
-            << " unknown, seeds 1 to " << count << "\n";
+  std::cout << count << " clusters, " << verdicts << " verdicts, " << denied << " denied, " << unknown << " unknown, "
+            << dialled << " pairs dialled through a Service, seeds 1 to " << count << "\n";
   // Every cause but `unmodelled` occurs, and neither outcome is rare: the comparison is not vacuous.
   if (count >= 100) {
     EXPECT_EQ(causes.size(), 9u);

@@ -22,6 +22,8 @@ struct NaiveEnd {
   int pod = -1;
   int node = -1;
   IpAddress ip = {};
+  IpAddress service_ip = {};  // of a destination: the Service's address that was dialled
+  std::uint16_t service_port = 0;
 };
 
 struct NaiveVerdict {
@@ -54,7 +56,10 @@ class NaiveEvaluator {
   NaiveVerdict verdict(policy::Direction direction, const NaiveEnd& subject, const NaiveEnd& other, IpProtocol protocol,
                        std::uint16_t port) const {
     NaiveVerdict result;
-    if (subject.pod >= 0 && subject.pod == other.pod) {
+    const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : other;
+    const bool is_dialled = !destination.service_ip.is_unspecified();
+    if (subject.pod >= 0 && subject.pod == other.pod &&
+        (!is_dialled || !semantics_.is_enforced || semantics_.hairpin == cni::Hairpin::allowed)) {
       result.cause = policy::Cause::same_pod;
       return result;
     }
@@ -66,29 +71,32 @@ class NaiveEvaluator {
       result.cause = policy::Cause::not_a_subject;
       return result;
     }
-    const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : other;
+    const Seen seen = seen_by(direction, subject, other, port);
     for (std::size_t p = 0; p < policies_.network_policies.size(); ++p) {
       const policy::NetworkPolicy& policy = policies_.network_policies[p];
       if (policy.name_space != pod(subject).name_space || !selects(policy.pod_selector, pod(subject).labels) ||
-          !policy.isolates(direction)) {
+          !policy.isolates(direction) || is_refused(policy)) {
         continue;
       }
       result.isolating.push_back(p);
       const std::vector<policy::Rule>& rules = policy.rules(direction);
       for (std::size_t r = 0; r < rules.size(); ++r) {
-        if (peers_match(rules[r], policy.name_space, other) &&
-            ports_match(rules[r].ports, destination, protocol, port)) {
+        if (grants(rules[r], policy.name_space, seen, protocol)) {
           result.granting.emplace_back(p, r);
         }
       }
     }
-    const NaiveTier admin = tier(policy::Tier::admin, direction, subject, other, protocol, port);
-    const NaiveTier baseline = tier(policy::Tier::baseline, direction, subject, other, protocol, port);
+    const NaiveTier admin = tier(policy::Tier::admin, direction, subject, seen, protocol);
+    const NaiveTier baseline = tier(policy::Tier::baseline, direction, subject, seen, protocol);
     if (result.isolating.empty() && !admin.has_policies && !baseline.has_policies) {
       return result;
     }
     if (direction == policy::Direction::ingress && semantics_.own_node_is_allowed && is_node_of(other, subject)) {
       result.cause = policy::Cause::own_node;
+      return result;
+    }
+    if (protocol == IpProtocol::sctp && !semantics_.sctp_is_enforced) {
+      result.cause = policy::Cause::not_enforced;
       return result;
     }
     // What comes after the admin tier.
@@ -145,6 +153,15 @@ class NaiveEvaluator {
   }
 
  private:
+  /// What a side's rules are held against.
+  struct Seen {
+    NaiveEnd other;           // as selectors see it
+    IpAddress block_ip = {};  // as ipBlocks see it; unspecified: no block matches
+    IpAddress ip = {};        // the address itself
+    NaiveEnd named;           // whose ports names mean
+    std::uint16_t port = 0;
+  };
+
   /// Notes who decided, if the tier did.
   void take(const NaiveTier& tier, policy::Tier which, NaiveVerdict& result) const {
     const bool has_passed = tier.possible == std::set<policy::RuleAction>{policy::RuleAction::pass};
@@ -161,10 +178,14 @@ class NaiveEvaluator {
     result.admin_rule = tier.certain.front();
   }
 
-  NaiveTier tier(policy::Tier which, policy::Direction direction, const NaiveEnd& subject, const NaiveEnd& other,
-                 IpProtocol protocol, std::uint16_t port) const {
+  NaiveTier tier(policy::Tier which, policy::Direction direction, const NaiveEnd& subject, const Seen& seen,
+                 IpProtocol protocol) const {
     NaiveTier result;
-    const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : other;
+    if (semantics_.admin_tiers == cni::AdminTiers::ignored) {
+      result.possible = {policy::RuleAction::pass};
+      return result;
+    }
+    const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : seen.other;
     const std::vector<policy::AdminPolicy>& all = policies_.admin_policies;
     std::set<std::uint16_t> priorities;
     for (const policy::AdminPolicy& policy : all) {
@@ -185,12 +206,12 @@ class NaiveEvaluator {
         }
         const std::vector<policy::AdminRule>& rules = all[p].rules(direction);
         for (std::size_t r = 0; r < rules.size(); ++r) {
-          if (!ports_match(rules[r].ports, destination, protocol, port)) {
+          if (!ports_match(rules[r].ports, destination, protocol, seen.port)) {
             continue;
           }
           const auto matches = [&](bool with_doubt) {
             return std::any_of(rules[r].peers.begin(), rules[r].peers.end(), [&](const policy::AdminPeer& peer) {
-              return admin_peer_matches(peer, rules[r].action, other, with_doubt);
+              return admin_peer_matches(peer, rules[r].action, seen, with_doubt);
             });
           };
           if (matches(false)) {
@@ -212,9 +233,10 @@ class NaiveEvaluator {
   }
 
   /// `with_doubt`: whether it may match.
-  bool admin_peer_matches(const policy::AdminPeer& peer, policy::RuleAction action, const NaiveEnd& other,
+  bool admin_peer_matches(const policy::AdminPeer& peer, policy::RuleAction action, const Seen& seen,
                           bool with_doubt) const {
     using Kind = policy::AdminPeer::Kind;
+    const NaiveEnd& other = seen.other;
     const bool is_pod = other.pod >= 0 && !is_ignored(pod(other));
     switch (peer.kind) {
       case Kind::namespaces:
@@ -223,20 +245,20 @@ class NaiveEvaluator {
                selects(peer.pod_selector, pod(other).labels);
       case Kind::nodes:
         for (std::size_t n = 0; n < cluster_.node_addresses.size() && !is_pod; ++n) {
-          if (cluster_.node_addresses[n] == address(other) && selects(peer.node_selector, cluster_.node_labels[n])) {
+          if (cluster_.node_addresses[n] == seen.ip && selects(peer.node_selector, cluster_.node_labels[n])) {
             return true;
           }
         }
         return false;
       case Kind::networks:
-        return (!is_pod || semantics_.ip_block_matches_pods) && !address(other).is_unspecified() &&
+        return !seen.block_ip.is_unspecified() &&
                std::any_of(peer.networks.begin(), peer.networks.end(),
-                           [&](const Cidr& cidr) { return holds(cidr, address(other)); });
+                           [&](const Cidr& cidr) { return holds(cidr, seen.block_ip); });
       case Kind::domain_names:
         if (domains_ == nullptr) {
           return with_doubt && !is_pod;
         }
-        return (!is_pod || semantics_.ip_block_matches_pods) && is_named(peer.domain_names, address(other));
+        return !seen.block_ip.is_unspecified() && is_named(peer.domain_names, seen.block_ip);
       case Kind::unknown:
         return action != policy::RuleAction::allow;
     }
@@ -274,12 +296,72 @@ class NaiveEvaluator {
     return node >= 0 && node == pod(subject).node;
   }
 
-  bool peers_match(const policy::Rule& rule, const std::string& policy_namespace, const NaiveEnd& other) const {
+  Seen seen_by(policy::Direction direction, const NaiveEnd& subject, const NaiveEnd& other, std::uint16_t port) const {
+    const bool is_egress = direction == policy::Direction::egress;
+    const bool is_dialled = !other.service_ip.is_unspecified();
+    Seen seen{.other = other, .block_ip = {}, .ip = address(other), .named = is_egress ? other : subject, .port = port};
+    if (!is_egress && semantics_.named_ports_resolve_on == cni::NamedPortsOn::source_pods) {
+      seen.named = other;
+    }
+    if (is_egress && subject.pod == other.pod && semantics_.hairpin == cni::Hairpin::world) {
+      // The world: an address, and nobody's ports. Before translation it is dialled at the Service's port.
+      seen.other = {};
+      seen.named = {};
+      seen.ip = other.service_ip;
+      seen.block_ip = other.service_ip;
+    } else if (is_egress && is_dialled && semantics_.enforcement_point == cni::EnforcementPoint::before_dnat) {
+      seen.ip = other.service_ip;
+      seen.block_ip = other.service_ip;
+    } else {
+      seen.block_ip = block_address(other);
+    }
+    if (is_egress && is_dialled && semantics_.enforcement_point == cni::EnforcementPoint::before_dnat) {
+      seen.port = other.service_port;
+    }
+    return seen;
+  }
+
+  /// The address by which blocks know an end; unspecified where they do not know it.
+  IpAddress block_address(const NaiveEnd& end) const {
+    if (end.pod < 0) {
+      bool is_node = end.node >= 0;
+      for (const IpAddress& address : cluster_.node_addresses) {
+        is_node = is_node || address == end.ip;
+      }
+      return is_node && !semantics_.ip_block_matches_nodes ? IpAddress() : end.ip;
+    }
+    if (is_host(pod(end))) {
+      return semantics_.ip_block_matches_nodes ? pod(end).ip : IpAddress();
+    }
+    return is_ignored(pod(end)) || semantics_.ip_block_matches_pods ? pod(end).ip : IpAddress();
+  }
+
+  /// Rejected whole by the plugin.
+  bool is_refused(const policy::NetworkPolicy& policy) const {
+    for (const std::vector<policy::Rule>* rules : {&policy.ingress, &policy.egress}) {
+      for (const policy::Rule& rule : *rules) {
+        for (const policy::PortRule& port : rule.ports) {
+          const bool is_bare = port.name.empty() && !port.first.is_valid();
+          if ((semantics_.rejects_policies_with_sctp && port.protocol == IpProtocol::sctp) ||
+              (semantics_.rejects_policies_with_any_port && is_bare)) {
+            return true;
+          }
+        }
+      }
+    }
+    return false;
+  }
+
+  bool grants(const policy::Rule& rule, const std::string& policy_namespace, const Seen& seen,
+              IpProtocol protocol) const {
     if (rule.peers.empty()) {
-      return true;
+      return ports_match(rule, seen, protocol, false);
     }
     return std::any_of(rule.peers.begin(), rule.peers.end(), [&](const policy::PeerRule& peer) {
-      return peer.ip_block ? block_matches(*peer.ip_block, other) : pods_match(peer, policy_namespace, other);
+      const bool is_block = peer.ip_block.has_value();
+      return (is_block ? block_matches(*peer.ip_block, seen.block_ip)
+                       : pods_match(peer, policy_namespace, seen.other)) &&
+             ports_match(rule, seen, protocol, is_block);
     });
   }
 
@@ -293,18 +375,11 @@ class NaiveEvaluator {
     return is_namespace_right && (!peer.pod_selector || selects(*peer.pod_selector, pod(other).labels));
   }
 
-  bool block_matches(const policy::IpBlock& block, const NaiveEnd& other) const {
-    IpAddress ip = other.ip;
-    if (other.pod >= 0) {
-      if (!is_ignored(pod(other)) && !semantics_.ip_block_matches_pods) {
-        return false;
-      }
-      ip = pod(other).ip;
-      if (ip.is_unspecified()) {
-        return false;
-      }
+  bool block_matches(const policy::IpBlock& block, IpAddress ip) const {
+    if (ip.is_unspecified() || !holds(block.cidr, ip)) {
+      return false;
     }
-    return holds(block.cidr, ip) &&
+    return !semantics_.except_is_honoured ||
            std::none_of(block.except.begin(), block.except.end(), [&](const Cidr& c) { return holds(c, ip); });
   }
 
@@ -323,6 +398,29 @@ class NaiveEvaluator {
       }
     }
     return true;
+  }
+
+  /// A rule's ports as the plugin takes them.
+  bool ports_match(const policy::Rule& rule, const Seen& seen, IpProtocol protocol, bool is_block) const {
+    if (rule.ports.empty()) {
+      return true;
+    }
+    return std::any_of(rule.ports.begin(), rule.ports.end(), [&](const policy::PortRule& wanted) {
+      if (wanted.protocol != protocol) {
+        return false;
+      }
+      if (!wanted.name.empty()) {
+        const bool resolves = (protocol != IpProtocol::sctp || semantics_.named_sctp_ports_resolve) &&
+                              (!is_block || semantics_.ip_block_with_named_port == cni::NamedPortInBlock::matches);
+        return resolves && named_port(seen.named, protocol, wanted.name) == seen.port;
+      }
+      if (!wanted.first.is_valid()) {
+        return true;
+      }
+      const bool is_range = wanted.last.is_valid() && semantics_.end_port_is_honoured;
+      return wanted.first.number() <= seen.port &&
+             seen.port <= (is_range ? wanted.last.number() : wanted.first.number());
+    });
   }
 
   bool ports_match(const std::vector<policy::PortRule>& ports, const NaiveEnd& destination, IpProtocol protocol,

@@ -365,6 +365,27 @@ class RandomWorld {
     profile.policy.host_network_is_node = chance(60);
     profile.policy.finished_pods_are_ignored = chance(60);
     profile.policy.own_node_is_allowed = chance(70);
+    profile.policy.admin_tiers = chance(80) ? cni::AdminTiers::enforced : cni::AdminTiers::ignored;
+    profile.policy.ip_block_matches_nodes = chance(60);
+    profile.policy.except_is_honoured = chance(70);
+    profile.policy.end_port_is_honoured = chance(70);
+    profile.policy.named_sctp_ports_resolve = chance(70);
+    profile.policy.sctp_is_enforced = chance(75);
+    profile.policy.rejects_policies_with_sctp = chance(20);
+    profile.policy.rejects_policies_with_any_port = chance(20);
+    profile.policy.named_ports_resolve_on =
+        chance(70) ? cni::NamedPortsOn::destination : cni::NamedPortsOn::source_pods;
+    profile.policy.ip_block_with_named_port =
+        chance(70) ? cni::NamedPortInBlock::matches : cni::NamedPortInBlock::dropped;
+    profile.policy.enforcement_point =
+        chance(60) ? cni::EnforcementPoint::after_dnat : cni::EnforcementPoint::before_dnat;
+    profile.policy.hairpin = static_cast<cni::Hairpin>(pick(3));
+    // These must not matter to a verdict.
+    profile.policy.deny_action = static_cast<cni::DenyAction>(pick(2));
+    profile.policy.established = static_cast<cni::EstablishedFlows>(pick(2));
+    profile.policy.judges_every_packet = chance(50);
+    profile.policy.pod_start = static_cast<cni::PodStart>(pick(2));
+    profile.policy.pod_start_window = Duration::from_s(static_cast<std::int64_t>(pick(60)));
   }
 
   std::mt19937_64 random_;

@@ -1,0 +1,38 @@
+// What a clock would add to a verdict, in words, for the verbs that have none.
+#include "models/cni/profile.hpp"
+#include "models/cni/schema.hpp"
+
+namespace podwire::cni {
+
+namespace {
+
+std::string seconds(Duration time) {
+  Duration copy = time;
+  return listed_value({.path = "", .unit = "s", .member = &copy, .description = ""}) + " s";
+}
+
+}  // namespace
+
+std::string in_time(const Profile& profile) {
+  const PolicySemantics& policy = profile.policy;
+  if (!policy.is_enforced) {
+    return "";
+  }
+  std::string text = policy.established == EstablishedFlows::survive
+                         ? "connections that are open when a policy changes live on"
+                     : policy.judges_every_packet ? "a policy change cuts open connections that it denies"
+                                                  : "a policy change ends open connections that it denies";
+  if (policy.pod_start_window > Duration::zero()) {
+    text +=
+        "; a new pod " +
+        std::string(policy.pod_start == PodStart::open ? "is not filtered" : "cannot be reached and reaches nothing") +
+        " for up to " + seconds(policy.pod_start_window);
+  }
+  if (policy.programming_delay.p99 > Duration::zero()) {
+    text += "; a change is in force on a node after " + seconds(policy.programming_delay.p50) + " (median), " +
+            seconds(policy.programming_delay.p99) + " (p99)";
+  }
+  return text;
+}
+
+}  // namespace podwire::cni
