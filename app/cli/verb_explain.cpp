@@ -31,15 +31,15 @@ bool is_decided_by_policies(const analysis::ConnectionExplanation& explanation) 
 // What becomes of the connection under the other profiles that the plugin may as well be like. Where one of them says
 // otherwise the answer is not known.
 void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, Span span,
-                analysis::ConnectionExplanation& explanation) {
+                const analysis::OutsideNames& outside, analysis::ConnectionExplanation& explanation) {
   if (plan.state->others.empty()) {
     return;
   }
   scenario::Judges judges(plan);
   const auto answer_of = [&](policy::PolicyEngine& engine) {
     Diagnostics problems;
-    const auto other =
-        analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]), span, problems);
+    const auto other = analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]), span,
+                                         problems, outside);
     return other ? other->answer : analysis::Answer::unknown;
   };
   const analysis::Answer first = explanation.answer;
@@ -90,7 +90,7 @@ Exit verb_explain(const CommandLine& line) {
     if (!explanation || problems.has_errors()) {
       return Exit::bad_input;
     }
-    ask_others(plan, line, span, *explanation);
+    ask_others(plan, line, span, scenario->file->cluster.externals, *explanation);
     if (const std::string text = cni::in_time(plan.profile()); !text.empty() && is_decided_by_policies(*explanation)) {
       explanation->notes.push_back("in time: " + text);
     }

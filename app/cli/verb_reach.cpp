@@ -109,7 +109,7 @@ Exit compare(const CommandLine& line, const scenario::Scenario& scenario, const 
                      return report::profiles_json(views, scenario.name());
                    case Format::csv:
                      return report::profiles_csv(views);
-                   case Format::table:
+                   default:  // the verb's other formats are refused before
                      break;
                  }
                  return report::profiles_table(views, style);

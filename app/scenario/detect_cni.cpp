@@ -37,10 +37,11 @@ constexpr Plugin kPlugins[] = {
 config::Node container_of(config::Node pod_spec, std::string_view image) {
   for (const config::Node container : pod_spec.find("containers")) {
     const std::string_view text = container.find("image").text();
-    const std::size_t at = text.find(image);
-    if (at != std::string_view::npos &&
-        (at + image.size() == text.size() || text[at + image.size()] == ':' || text[at + image.size()] == '@')) {
-      return container;
+    for (std::size_t at = text.find(image); at != std::string_view::npos; at = text.find(image, at + 1)) {
+      const std::size_t end = at + image.size();
+      if (end == text.size() || text[end] == ':' || text[end] == '@') {
+        return container;
+      }
     }
   }
   return {};

@@ -330,8 +330,8 @@ class Reach {
   PortRows rows_;
   ReachOptions options_;
   bool is_enforced_;
+  PortSetId unfiltered_;  // ports that the plugin never filters
   std::function<void(const ReachRow&)> visit_;
-  PortSetId unfiltered_;
 
   std::vector<End> ends_;
   std::vector<Variant> variants_;
