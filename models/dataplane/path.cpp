@@ -280,22 +280,21 @@ void Network::look_at_packet(std::uint32_t id) const {
 }
 
 /// A hop needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the
-/// transport keeps beside the flow. Which of them is computed, not branched on: the kinds come in no order that a
-/// branch could be predicted from.
+/// transport keeps beside the flow. Which of the two ends it is is computed, not branched on: they come in no order
+/// that a branch could be predicted from.
 void Network::look_behind_packet(des::Kind kind, std::uint32_t id) const {
   const Packet& packet = packets_[id];
-  const bool is_hop = kind == hop_kind_;
+  if (kind == hop_kind_) {
+    prefetch_to_write(&ports_[packet.port]);
+    return;
+  }
   const std::uint32_t target = packet.target.index();
   const auto* const flow = reinterpret_cast<const std::byte*>(&flows_[target < flows_.size() ? target : 0]);
-  const auto* const port = reinterpret_cast<const std::byte*>(&ports_[packet.port]);
-  const auto* const core =
-      reinterpret_cast<const std::byte*>(cores_.data() + core_of(machines_[packet.host], packet.hash));
-  const std::byte* const first = is_hop ? port : flow;
-  const std::byte* const owner = kind == deliver_kind_ ? flow + sizeof(Flow) : first;
-  prefetch_to_write(first);
-  prefetch_to_write(is_hop ? port : core);
-  prefetch_to_write(owner);
-  prefetch_to_write(kind == deliver_kind_ ? owner + 64 : first);
+  const std::size_t beside = kind == deliver_kind_ ? sizeof(Flow) : 0;
+  prefetch_to_write(flow);
+  prefetch_to_write(cores_.data() + core_of(machines_[packet.host], packet.hash));
+  prefetch_to_write(flow + beside);
+  prefetch_to_write(flow + beside + (beside != 0 ? 64 : 0));
 }
 
 /// While all that packets touch stays in the second-level cache, looking ahead only costs.
