@@ -342,7 +342,8 @@ Network::Judgement Network::judge(FlowHandle handle, Flow& flow, Direction direc
       const Verdict verdict = is_starting ? Verdict() : ask(flow, direction, version);
       if (is_forward) {
         flow.verdict = verdict;
-        flow.verdict_version = version;
+        // Known packets compare versions alone: where each is judged, a denied flow must not pass for judged.
+        flow.verdict_version = cuts_established_ && !verdict.is_allowed() ? kAskAgain : version;
         flow.flags |= kFlowJudged;
       }
       judgement.verdict = verdict;
