@@ -92,7 +92,8 @@ class Loader {
   const ClusterState* without_policies_ = nullptr;  // for policy sets with base: none, where that differs
   std::set<std::size_t> reported_expectations_;
   bool reported_profile_ = false;
-  std::vector<LoadedEvent> events_;  // by time
+  std::optional<config::Document> document_;  // the scenario's: what the file keeps of it are nodes
+  std::vector<LoadedEvent> events_;           // by time
 };
 
 fs::path canonical_or_same(const fs::path& path) {
@@ -150,7 +151,8 @@ bool Loader::open_scenario(const std::vector<std::string>& paths) {
     return false;
   }
   scenario_.path = path.string();
-  const auto document = read_candidate(path.string(), is_folder);
+  document_ = read_candidate(path.string(), is_folder);
+  const auto& document = document_;
   if (!document) {
     return false;
   }

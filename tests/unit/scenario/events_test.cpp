@@ -205,7 +205,7 @@ spec: {podSelector: {matchLabels: {app: late}}, policyTypes: [Ingress]}
     SCOPED_TRACE(is_open);
     is_open_at_start = is_open;
     load_scenario(R"(
-  cluster: {from: m, cni: spec}
+  cluster: {from: m, cni: spec, dns: {replicas: 0}}
   workloads: [{name: w, kind: tcp, from: x/pod/a, to: 10.244.0.200, port: 80, rate: 100/s, timeout: 0.5s}]
   run: {warmup: 0s, duration: 5s}
   events: [{at: 2s, apply: late.yaml}]
@@ -246,10 +246,10 @@ spec: {replicas: 5, selector: {matchLabels: {app: web}}, template: {metadata: {l
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: aaa, namespace: a-first}
-spec: {replicas: 2, selector: {matchLabels: {app: n}}, template: {metadata: {labels: {app: n}}, spec: {containers: []}}}
+spec: {replicas: 2, selector: {matchLabels: {app: other}}, template: {metadata: {labels: {app: other}}, spec: {containers: []}}}
 )");
   load_scenario(R"(
-  cluster: {from: m, cni: spec}
+  cluster: {from: m, cni: spec, dns: {replicas: 0}}
   events: [{at: 2s, apply: more.yaml}, {at: 3s, delete: [x/deployment/web]}]
 )");
   const PolicySetPlan& plan = scenario->policy_sets.at(0);
