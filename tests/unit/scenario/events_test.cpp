@@ -356,7 +356,7 @@ TEST_F(EventsTest, ProblemsAreReportedWithTheirPlace) {
 )");
   EXPECT_NE(problems.find("an event cannot apply a Service yet"), std::string::npos) << problems;
   EXPECT_NE(problems.find("there is no \"x/pod/nobody\" to delete"), std::string::npos) << problems;
-  EXPECT_NE(problems.find("scenario.yaml:9:31"), std::string::npos) << problems;
+  EXPECT_NE(problems.find("scenario.yaml:9:25"), std::string::npos) << problems;
   EXPECT_NE(problems.find("\"x/configmap/c\" names nothing that an event can delete"), std::string::npos) << problems;
 }
 
