@@ -276,7 +276,7 @@ TEST(PathIndependence, FinalVerdictsAreThoseOfTheFinalObjects) {
             const cluster::PodId fresh_source = fresh_owners.at(from).front();
             const cluster::PodId fresh_target = from == to ? fresh_owners.at(to).back() : fresh_owners.at(to).front();
             for (const policy::Direction direction : {policy::Direction::egress, policy::Direction::ingress}) {
-              for (const std::uint16_t port : {80, 81}) {
+              for (const std::uint16_t port : {std::uint16_t{80}, std::uint16_t{81}}) {
                 const bool is_egress = direction == policy::Direction::egress;
                 const auto ask = [&](policy::PolicyEngine& engine, cluster::PodId a, cluster::PodId b) {
                   return engine.verdict(direction, {.pod = is_egress ? a : b}, {.pod = is_egress ? b : a},
