@@ -232,7 +232,8 @@ TEST(PathIndependence, FinalVerdictsAreThoseOfTheFinalObjects) {
     RandomHistory history(static_cast<unsigned>(seed));
     folder.write("m/all.yaml", history.world.manifests());
     std::string spec =
-        "apiVersion: podwire/v1\nkind: Scenario\nspec:\n  cluster:\n    from: m\n    nodes: {count: 3}\n";
+        "apiVersion: podwire/v1\nkind: Scenario\nspec:\n  cluster:\n    from: m\n    nodes: {count: 3}\n    dns: "
+        "{replicas: 0}\n";
     spec +=
         "    cni: {profile: spec, overrides: {policy: {ipBlockMatchesPods: false}}}\n  run: {duration: 60s}\n  "
         "events:\n";
