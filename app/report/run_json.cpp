@@ -23,7 +23,7 @@ ordered_json workload_json(const WorkloadRow& row) {
   for (const auto& [outcome, count] : row.outcomes) {
     outcomes[outcome] = count;
   }
-  return {
+  ordered_json object{
       {"name", row.name},
       {"kind", row.kind},
       {"from", row.from},
@@ -32,6 +32,27 @@ ordered_json workload_json(const WorkloadRow& row) {
       {"outcomes", std::move(outcomes)},
       {"latency",
        {{"total", latency_json(row.total)}, {"dns", latency_json(row.dns)}, {"connect", latency_json(row.connect)}}}};
+  if (!row.phases.empty()) {
+    ordered_json& phases = object["phases"] = ordered_json::array();
+    for (const PhaseRow& phase : row.phases) {
+      ordered_json counts{{"ok", phase.ok}};
+      for (const auto& [outcome, count] : phase.outcomes) {
+        counts[outcome] = count;
+      }
+      phases.push_back({{"requests", phase.requests}, {"outcomes", std::move(counts)}});
+    }
+  }
+  return object;
+}
+
+ordered_json change_json(const ChangeLine& line) {
+  const auto value = [](const std::optional<double>& seconds) {
+    return seconds ? ordered_json(*seconds) : ordered_json();
+  };
+  return {{"change", line.text},
+          {"at", line.at},
+          {"firstEnforced", value(line.first_enforced)},
+          {"lastEnforced", value(line.last_enforced)}};
 }
 
 ordered_json drop_json(const DropLine& drop) {
@@ -65,6 +86,12 @@ ordered_json run_object(const SetReport& set, const RunView& run) {
   ordered_json object{{"policySet", run.policy_set}, {"seed", run.seed}, {"fingerprint", run.fingerprint}};
   object["basis"] = basis_json(set.basis);
   object["workloads"] = std::move(workloads);
+  if (!run.changes.empty()) {
+    ordered_json& changes = object["changes"] = ordered_json::array();
+    for (const ChangeLine& line : run.changes) {
+      changes.push_back(change_json(line));
+    }
+  }
   object["drops"] = std::move(drops);
   object["reachability"] = reach_json(set.reachability);
   object["expectations"] = std::move(expectations);

@@ -41,6 +41,14 @@ struct Latency {
   std::optional<double> p99;
 };
 
+/// Requests that arrived between two changes.
+struct PhaseRow {
+  std::string begins;  // "0s", "10.0s": after the warm-up
+  std::uint64_t requests = 0;
+  std::uint64_t ok = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> outcomes;
+};
+
 struct WorkloadRow {
   std::string name;
   std::string kind;
@@ -49,9 +57,18 @@ struct WorkloadRow {
   std::uint64_t requests = 0;
   std::uint64_t ok = 0;
   std::vector<std::pair<std::string, std::uint64_t>> outcomes;  // those that occurred, in the order of the enumeration
+  std::vector<PhaseRow> phases;                                 // empty without changes
   Latency dns;
   Latency connect;
   Latency total;
+};
+
+/// A change of the timeline; seconds after the warm-up, over several seeds the earliest and the latest.
+struct ChangeLine {
+  std::string text;
+  double at = 0.0;
+  std::optional<double> first_enforced;  // by the first node; nothing when it concerns no policy
+  std::optional<double> last_enforced;
 };
 
 struct DropLine {
@@ -78,6 +95,7 @@ struct RunView {
   std::uint64_t seed = 0;   // of one run
   std::string fingerprint;  // of one run, 16 hexadecimal digits; "" when nothing was played
   std::vector<WorkloadRow> workloads;
+  std::vector<ChangeLine> changes;
   std::vector<DropLine> drops;
   std::vector<ExpectationLine> expectations;
   workload::PacketCounts packets;

@@ -40,9 +40,9 @@ std::string headline(const SetReport& set, const Style& style) {
   return fmt::format("{}{}{}\n", style.bold("policy set " + printable(set.name)), text.empty() ? "" : ": ", text);
 }
 
-std::string outcome_text(const WorkloadRow& row) {
+std::string outcome_text(const std::vector<std::pair<std::string, std::uint64_t>>& outcomes) {
   std::vector<std::string> parts;
-  for (const auto& [outcome, count] : row.outcomes) {
+  for (const auto& [outcome, count] : outcomes) {
     parts.push_back(fmt::format("{} {}", outcome, count));
   }
   return fmt::format("{}", fmt::join(parts, ", "));
@@ -60,10 +60,45 @@ std::string workload_table(const RunView& view, const Style& style) {
   for (const WorkloadRow& row : view.workloads) {
     const std::string success = scenario::format_share(row.ok, row.requests);
     table.row({printable(row.name, 40), std::to_string(row.requests),
-               row.ok == row.requests ? success : style.bad(success), outcome_text(row), printable(row.from, 60),
-               printable(row.to, 60)});
+               row.ok == row.requests ? success : style.bad(success), outcome_text(row.outcomes),
+               printable(row.from, 60), printable(row.to, 60)});
   }
   return table.to_string(2, style);
+}
+
+// What changed when, when nodes acted on it, and how requests fared between.
+std::string change_table(const RunView& view, const Style& style) {
+  if (view.changes.empty()) {
+    return "";
+  }
+  TextTable changes;
+  changes.column("at", Align::right);
+  changes.column("first node", Align::right);
+  changes.column("last node", Align::right);
+  changes.column("change");
+  const auto cell = [](const std::optional<double>& seconds) {
+    return seconds ? scenario::format_seconds(*seconds) : std::string("–");
+  };
+  for (const ChangeLine& line : view.changes) {
+    changes.row({scenario::format_seconds(line.at), cell(line.first_enforced), cell(line.last_enforced),
+                 printable(line.text, 200)});
+  }
+  TextTable phases;
+  phases.column("workload");
+  phases.column("from", Align::right);
+  phases.column("requests", Align::right);
+  phases.column("success", Align::right);
+  phases.column("outcomes");
+  for (const WorkloadRow& row : view.workloads) {
+    std::string name = printable(row.name, 40);
+    for (const PhaseRow& phase : row.phases) {
+      const std::string success = scenario::format_share(phase.ok, phase.requests);
+      phases.row({name, phase.begins, std::to_string(phase.requests),
+                  phase.ok == phase.requests ? success : style.bad(success), outcome_text(phase.outcomes)});
+      name.clear();
+    }
+  }
+  return "\n" + changes.to_string(2, style) + "\n" + phases.to_string(2, style);
 }
 
 std::string latency_table(const RunView& view, const Style& style) {
@@ -169,7 +204,8 @@ std::string set_table(const SetReport& set, const Style& style) {
     out += fmt::format("  {}       {}\n", style.dim("note"), wrapped(printable(note), 13, style.text_width()));
   }
   if (!set.merged.workloads.empty()) {
-    out += "\n" + workload_table(set.merged, style) + latency_table(set.merged, style) + drop_table(set.merged, style);
+    out += "\n" + workload_table(set.merged, style) + change_table(set.merged, style) +
+           latency_table(set.merged, style) + drop_table(set.merged, style);
   }
   out += "\n" + reach_matrix(set.reachability, style);
   return out + expectations_text(set.merged, style);

@@ -51,6 +51,35 @@ WorkloadRow row_of(const workload::WorkloadSpec& spec, const WorkloadResult& res
   return row;
 }
 
+// `warmup` is what the run's clock shows when the measured time begins.
+std::vector<ChangeLine> change_lines(const std::vector<workload::ChangeRow>& rows, Duration warmup) {
+  std::vector<ChangeLine> lines;
+  for (const workload::ChangeRow& row : rows) {
+    ChangeLine& line = lines.emplace_back();
+    line.text = row.text;
+    line.at = (row.made - warmup).seconds();
+    if (row.concerns_policy) {
+      line.first_enforced = (row.first_enforced - warmup).seconds();
+      line.last_enforced = (row.last_enforced - warmup).seconds();
+    }
+  }
+  return lines;
+}
+
+void add_phases(WorkloadRow& row, const WorkloadResult& result, const std::vector<ChangeLine>& changes) {
+  for (std::size_t i = 0; i < result.phases.size(); ++i) {
+    PhaseRow& phase = row.phases.emplace_back();
+    phase.begins = i == 0 ? "0s" : scenario::format_seconds(changes[i - 1].at);
+    phase.requests = result.phases[i].requests;
+    phase.ok = result.phases[i].outcomes[0];
+    for (std::size_t o = 1; o < workload::kOutcomeCount; ++o) {
+      if (result.phases[i].outcomes[o] > 0) {
+        phase.outcomes.emplace_back(workload::kOutcomeNames[o], result.phases[i].outcomes[o]);
+      }
+    }
+  }
+}
+
 DropLine line_of(const workload::DropRow& drop, const PolicySetPlan& plan, const SourceMap& sources) {
   return {.reason = drop.reason,
           .where = drop.where,
@@ -68,13 +97,15 @@ ExpectationLine line_of(const ExpectationResult& result, const SourceMap& source
           .seed_count = 1};
 }
 
-RunView view_of(const RunRecord& run, const PolicySetPlan& plan, const SourceMap& sources) {
+RunView view_of(const RunRecord& run, const PolicySetPlan& plan, const SourceMap& sources, Duration warmup) {
   RunView view;
   view.policy_set = plan.name;
   view.seed = run.seed;
   view.fingerprint = plan.workloads.empty() ? "" : fmt::format("{:016x}", run.result.fingerprint);
+  view.changes = change_lines(run.result.changes, warmup);
   for (std::size_t i = 0; i < plan.workloads.size(); ++i) {
     view.workloads.push_back(row_of(plan.workloads[i], run.result.workloads[i]));
+    add_phases(view.workloads.back(), run.result.workloads[i], view.changes);
   }
   for (const workload::DropRow& drop : run.result.drops) {
     view.drops.push_back(line_of(drop, plan, sources));
@@ -92,6 +123,13 @@ void add(WorkloadResult& sum, const WorkloadResult& other) {
   sum.requests += other.requests;
   for (std::size_t i = 0; i < workload::kOutcomeCount; ++i) {
     sum.outcomes[i] += other.outcomes[i];
+  }
+  sum.phases.resize(std::max(sum.phases.size(), other.phases.size()));
+  for (std::size_t i = 0; i < other.phases.size(); ++i) {
+    sum.phases[i].requests += other.phases[i].requests;
+    for (std::size_t o = 0; o < workload::kOutcomeCount; ++o) {
+      sum.phases[i].outcomes[o] += other.phases[i].outcomes[o];
+    }
   }
   sum.dns.merge(other.dns);
   sum.connect.merge(other.connect);
@@ -150,12 +188,23 @@ RunView merge(const std::vector<const RunRecord*>& records, const std::vector<Ru
               const PolicySetPlan& plan) {
   RunView merged;
   merged.policy_set = plan.name;
+  for (const RunView& run : runs) {
+    for (std::size_t i = 0; i < run.changes.size(); ++i) {
+      if (merged.changes.size() <= i) {
+        merged.changes.push_back(run.changes[i]);
+      } else if (merged.changes[i].first_enforced) {
+        merged.changes[i].first_enforced = std::min(merged.changes[i].first_enforced, run.changes[i].first_enforced);
+        merged.changes[i].last_enforced = std::max(merged.changes[i].last_enforced, run.changes[i].last_enforced);
+      }
+    }
+  }
   for (std::size_t i = 0; i < plan.workloads.size(); ++i) {
     WorkloadResult sum;
     for (const RunRecord* record : records) {
       add(sum, record->result.workloads[i]);
     }
     merged.workloads.push_back(row_of(plan.workloads[i], sum));
+    add_phases(merged.workloads.back(), sum, merged.changes);
   }
   std::set<std::string> notes;
   for (const RunView& run : runs) {
@@ -195,7 +244,7 @@ RunReport summarise(const Scenario& scenario, const scenario::BatchResult& batch
     for (const RunRecord& run : batch.runs) {
       if (run.policy_set == i) {
         records.push_back(&run);
-        set.runs.push_back(view_of(run, plan, sources));
+        set.runs.push_back(view_of(run, plan, sources, scenario.run().warmup));
       }
     }
     set.merged = merge(records, set.runs, plan);

@@ -85,11 +85,38 @@ class BatchPlayer {
     record.reach_rows = analysis::reach(engine, {}, keep).rows;
     record.class_count = engine.class_count();
     for (const Expectation& expectation : plan.expectations) {
-      if (expectation.connection) {
+      if (expectation.connection && expectation.state > 0) {
+        Judges later(plan, *plan.timeline->clusters[expectation.state], *plan.timeline->policies[expectation.state]);
+        record.verdicts.push_back(check_verdict(later, expectation));
+      } else if (expectation.connection) {
         record.verdicts.push_back(check_verdict(judges, expectation));
       }
     }
     return record;
+  }
+
+  // States that differ in nothing that policies see share an engine.
+  static control::TimelineInput compile_states(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
+                                               std::vector<std::unique_ptr<policy::PolicyEngine>>& engines) {
+    control::TimelineInput input;
+    input.all = plan.all;
+    input.programming = control::programming_of(profile);
+    for (std::size_t state = 0; state < plan.clusters.size(); ++state) {
+      if (state == 0 || plan.clusters[state] != plan.clusters[state - 1] ||
+          plan.policies[state] != plan.policies[state - 1]) {
+        engines.push_back(
+            std::make_unique<policy::PolicyEngine>(*plan.clusters[state], *plan.policies[state], profile));
+      }
+      input.views.push_back({.cluster = plan.clusters[state], .engine = engines.back().get()});
+    }
+    for (const PlannedChange& change : plan.changes) {
+      input.changes.push_back({.made = Time::start() + warmup + change.at,
+                               .number = change.number,
+                               .concerns_policy = change.concerns_policy,
+                               .concerns_endpoints = change.concerns_endpoints,
+                               .text = change.text});
+    }
+    return input;
   }
 
   void play_one(std::size_t index) {
@@ -97,10 +124,18 @@ class BatchPlayer {
     const std::uint64_t seed = scenario_.run().seeds[index % seed_count()];
     Slot& slot = slots_[index];
     if (!plan.workloads.empty()) {
-      policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+      std::vector<std::unique_ptr<policy::PolicyEngine>> engines;
+      control::TimelineInput timeline;
       workload::RunInput input;
-      input.engine = &engine;
-      input.workloads = plan.workloads;
+      if (plan.timeline == nullptr) {
+        engines.push_back(std::make_unique<policy::PolicyEngine>(plan.cluster(), plan.policies, plan.profile()));
+        input.workloads = plan.workloads;
+      } else {
+        timeline = compile_states(*plan.timeline, plan.profile(), scenario_.run().warmup, engines);
+        input.timeline = &timeline;
+        input.workloads = plan.timeline->workloads;
+      }
+      input.engine = engines.front().get();
       input.underlay = scenario_.file->cluster.underlay;
       input.externals = scenario_.file->cluster.externals;
       input.sample = scenario_.run().sample;

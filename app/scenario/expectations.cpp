@@ -145,6 +145,9 @@ ExpectationResult check_verdict(Judges& judges, const Expectation& expectation) 
   result.number = expectation.number;
   result.subject = fmt::format("{} → {}{}", expectation.connection->from.name, expectation.connection->to,
                                port_text(*expectation.connection));
+  if (expectation.file->at) {
+    result.subject += fmt::format(" from {} on", format_seconds(expectation.file->at->seconds()));
+  }
   result.expected = to_string(expected);
   result.measured = judgement.measured;
   result.because = judgement.because;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <set>
 
+#include "app/scenario/events.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::scenario {
@@ -15,6 +16,7 @@ constexpr std::size_t kMostSeeds = 10'000;
 constexpr std::size_t kMostRuns = 100'000;  // policy sets × seeds
 constexpr std::size_t kMostPolicySets = 1'000;
 constexpr std::size_t kMostWorkloads = 10'000;
+constexpr std::size_t kMostEvents = 1'000;
 constexpr std::size_t kMostExpectations = 1'000'000;
 
 std::optional<std::uint64_t> parse_count(std::string_view text) {
@@ -170,12 +172,8 @@ void check_request_count(Section& section, const ScenarioFile& file) {
 }
 
 void refuse_later_keys(Section& spec) {
-  for (const std::string_view key : {"events", "sweep"}) {
-    if (const config::Node node = spec.get(key); node.is_present()) {
-      spec.error("not-supported-yet", fmt::format("{} is not supported yet", key), node,
-                 key == "events" ? "play the state before and the state after as two policy sets"
-                                 : "give one value at a time with --set");
-    }
+  if (const config::Node node = spec.get("sweep"); node.is_present()) {
+    spec.error("not-supported-yet", "sweep is not supported yet", node, "give one value at a time with --set");
   }
 }
 
@@ -284,6 +282,14 @@ ScenarioFile read_scenario_file(config::Node root, Settings& settings, Diagnosti
   }
   check_unique(spec, "workload", file.workloads);
   file.run = read_run(spec.section("run", "Run"));
+  for (Section& section : spec.items("events", "Event")) {
+    file.events.push_back(read_event_section(section));
+    if (file.events.back().at >= file.run.duration) {
+      section.error("out-of-range", "the event comes after the end of the run", section.get("at"),
+                    "`at` counts from the end of the warm-up and is less than run.duration");
+    }
+  }
+  check_limit(spec, "events", file.events.size(), kMostEvents);
   for (Section& section : spec.items("expect", "Expectation")) {
     file.expectations.push_back(read_expectation_section(section));
   }

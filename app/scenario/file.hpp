@@ -10,6 +10,7 @@
 
 #include "app/scenario/settings.hpp"
 #include "models/cluster/cluster.hpp"
+#include "models/cluster/snapshot.hpp"
 #include "models/cni/profile.hpp"
 #include "models/dns/zone.hpp"
 #include "models/workload/spec.hpp"
@@ -89,6 +90,7 @@ struct ExpectationFile {
   std::optional<IpProtocol> protocol;
   Port port;
   std::optional<Verdict> verdict;
+  std::optional<Duration> at;  // once every change made by then is in force; nothing: at the beginning
   Text workload;
   std::vector<MeasureBound> bounds;
   Span span = {};
@@ -101,6 +103,23 @@ struct RunFile {
   Duration sample = {};  // of the record files' series
 };
 
+/// Labels of one pod or namespace, as `kubectl label` changes them.
+struct EventLabels {
+  Text object;  // namespace/pod/name, or namespace/<name of a namespace>
+  cluster::LabelChange change;
+  Span span = {};
+};
+
+/// One item of `events`.
+struct EventFile {
+  Duration at;                    // after the warm-up
+  std::vector<Text> policy_sets;  // empty: every policy set
+  std::vector<Text> apply;
+  std::vector<Text> remove;  // `delete`
+  std::vector<EventLabels> labels;
+  Span span = {};
+};
+
 struct ScenarioFile {
   std::string name;
   std::string description;
@@ -108,6 +127,7 @@ struct ScenarioFile {
   std::vector<PolicySetFile> policy_sets;  // in the file's order; never empty: "current" when the file names none
   std::vector<WorkloadFile> workloads;
   RunFile run;
+  std::vector<EventFile> events;  // in the file's order
   std::vector<ExpectationFile> expectations;
 };
 

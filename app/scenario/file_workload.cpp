@@ -232,6 +232,7 @@ void read_connection_expectation(Section& section, ExpectationFile& expectation)
                     "for example 5432/TCP");
     }
   }
+  expectation.at = section.duration("at");
   constexpr Verdict kVerdicts[] = {Verdict::allowed, Verdict::denied, Verdict::unknown};
   section.require("verdict");
   if (const auto verdict = section.choice("verdict", {"allowed", "denied", "unknown"})) {

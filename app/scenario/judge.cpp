@@ -151,10 +151,13 @@ Judgement judge(PolicyEngine& engine, const ConnectionSpec& connection) {
   return judgement;
 }
 
-Judges::Judges(const PolicySetPlan& plan) : plan_(plan) {
-  engines_.push_back(std::make_unique<PolicyEngine>(plan.cluster(), plan.policies, plan.profile()));
+Judges::Judges(const PolicySetPlan& plan) : Judges(plan, plan.cluster(), plan.policies) {}
+
+Judges::Judges(const PolicySetPlan& plan, const cluster::Cluster& cluster, const policy::PolicySet& policies)
+    : plan_(plan), cluster_(cluster), policies_(policies) {
+  engines_.push_back(std::make_unique<PolicyEngine>(cluster_, policies_, plan.profile()));
   for (const cni::Profile& other : plan.state->others) {
-    engines_.push_back(std::make_unique<PolicyEngine>(plan.cluster(), plan.policies, other));
+    engines_.push_back(std::make_unique<PolicyEngine>(cluster_, policies_, other));
   }
 }
 
@@ -165,7 +168,7 @@ std::vector<std::string> Judges::responsible(std::size_t other,
   for (const std::string& path : cni::verdict_differences(plan_.profile(), theirs)) {
     cni::Profile mixed = plan_.profile();
     cni::copy_policy_value(mixed, theirs, path);
-    PolicyEngine engine(plan_.cluster(), plan_.policies, mixed);
+    PolicyEngine engine(cluster_, policies_, mixed);
     if (is_as_other(engine)) {
       paths.push_back(path);
     }

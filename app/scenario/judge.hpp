@@ -26,6 +26,8 @@ Judgement judge(policy::PolicyEngine& engine, const ConnectionSpec& connection);
 class Judges {
  public:
   explicit Judges(const PolicySetPlan& plan);
+  /// The same for another state of the policy set's timeline. Both must outlive the engines.
+  Judges(const PolicySetPlan& plan, const cluster::Cluster& cluster, const policy::PolicySet& policies);
   policy::PolicyEngine& engine() { return *engines_.front(); }
   /// Unknown where the profiles disagree; `because` then names them and the values that make the difference.
   Judgement judge(const ConnectionSpec& connection);
@@ -39,6 +41,8 @@ class Judges {
 
  private:
   const PolicySetPlan& plan_;
+  const cluster::Cluster& cluster_;
+  const policy::PolicySet& policies_;
   std::vector<std::unique_ptr<policy::PolicyEngine>> engines_;
 };
 

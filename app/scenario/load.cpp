@@ -78,6 +78,9 @@ class Loader {
                        const cluster::ObjectStore& store, const policy::PolicySet& base);
   void resolve_workloads(PolicySetPlan& plan);
   void resolve_expectations(PolicySetPlan& plan);
+  bool load_events(std::vector<std::string>& selected);
+  void plan_events(const cluster::ObjectStore& store);
+  const cluster::Cluster* build_all_pods(const cluster::ObjectStore& base, const std::vector<cluster::LatePods>& late);
   void check_names();
 
   SourceMap& sources_;
@@ -92,6 +95,7 @@ class Loader {
   std::set<std::size_t> reported_expectations_;
   bool reported_profile_ = false;
   std::optional<config::Document> document_;  // the scenario's: what the file keeps of it are nodes
+  std::vector<LoadedEvent> events_;           // by time
 };
 
 fs::path canonical_or_same(const fs::path& path) {
@@ -274,6 +278,7 @@ void Loader::build_from(const cluster::ObjectStore& store) {
       selected.insert(selected.end(), keys.begin(), keys.end());
     }
   }
+  const bool has_events = load_events(selected);
   auto base = policy::read_policies(store);
   diagnostics_.append(base.diagnostics());
   auto state = build_state(store, scenario_.file->cluster.options);
@@ -286,6 +291,83 @@ void Loader::build_from(const cluster::ObjectStore& store) {
       plan_policy_set(*set.file, set.applied, store, *base);
     }
   }
+  if (has_events && !diagnostics_.has_errors()) {
+    plan_events(store);
+  }
+  for (PolicySetPlan& plan : scenario_.policy_sets) {
+    resolve_expectations(plan);
+  }
+}
+
+// Events of one time are taken in the file's order. Those of policy sets that are not played are not read.
+bool Loader::load_events(std::vector<std::string>& selected) {
+  const auto& events = scenario_.file->events;
+  bool is_complete = true;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    LoadedEvent& event = events_.emplace_back();
+    event.file = &events[i];
+    event.number = static_cast<std::uint32_t>(i);
+    is_complete = add_layers(event.applied, events[i].apply) && is_complete;
+    const auto keys = cluster::selected_pod_keys(event.applied);
+    selected.insert(selected.end(), keys.begin(), keys.end());
+  }
+  std::stable_sort(events_.begin(), events_.end(),
+                   [](const LoadedEvent& a, const LoadedEvent& b) { return a.file->at < b.file->at; });
+  return is_complete && !events_.empty();
+}
+
+void Loader::plan_events(const cluster::ObjectStore& store) {
+  std::vector<TimelineStart> starts;
+  for (const PolicySetPlan& plan : scenario_.policy_sets) {
+    starts.push_back({.name = &plan.name, .cluster = &plan.cluster(), .policies = &plan.policies});
+  }
+  auto timelines = plan_timelines(
+      events_, starts, store, [&](const auto& late) { return build_all_pods(store, late); }, diagnostics_);
+  for (std::size_t s = 0; s < timelines.size(); ++s) {
+    PolicySetPlan& plan = scenario_.policy_sets[s];
+    plan.timeline = std::move(timelines[s]);
+    if (plan.timeline == nullptr) {
+      continue;
+    }
+    for (const workload::WorkloadSpec& spec : plan.workloads) {
+      const auto file = std::find_if(scenario_.file->workloads.begin(), scenario_.file->workloads.end(),
+                                     [&](const WorkloadFile& w) { return w.spec.name == spec.name; });
+      workload::WorkloadSpec resolved = file->spec;
+      Diagnostics repeated;  // reported for the state at the start
+      const auto source = resolve_source(*plan.timeline->all, file->from, repeated);
+      if (source) {
+        resolved.from = *source;
+      }
+      if (!source || !resolve_target(*plan.timeline->all, *file, resolved, repeated)) {
+        diagnostics_.append(repeated);  // what an event brings makes the name mean something else
+        continue;
+      }
+      plan.timeline->workloads.push_back(std::move(resolved));
+    }
+  }
+}
+
+// Layers replace what stands in earlier ones: those of the events come first, so that an object that is there at the
+// start is as it is then, and one that comes later as it first comes.
+const cluster::Cluster* Loader::build_all_pods(const cluster::ObjectStore& base,
+                                               const std::vector<cluster::LatePods>& late) {
+  cluster::ObjectStore store;
+  const std::size_t documents = scenario_.document_count;
+  Diagnostics repeated;
+  std::swap(repeated, diagnostics_);
+  for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
+    add_layers(store, event->file->apply);
+  }
+  add_layers(store, scenario_.file->cluster.from);
+  scenario_.document_count = documents;
+  auto built = cluster::build_union(store, base, scenario_.file->cluster.options, late);
+  std::swap(repeated, diagnostics_);
+  if (!built) {  // what is wrong with late objects; the others were accepted before
+    diagnostics_.append(built.diagnostics());
+    return nullptr;
+  }
+  scenario_.all_pods = std::make_unique<cluster::Cluster>(std::move(built).value());
+  return scenario_.all_pods.get();
 }
 
 std::unique_ptr<ClusterState> Loader::build_state(const cluster::ObjectStore& store,
@@ -386,7 +468,6 @@ void Loader::plan_policy_set(const PolicySetFile& file, const cluster::ObjectSto
   } else {
     plan.workloads = scenario_.policy_sets.front().workloads;
   }
-  resolve_expectations(plan);
   scenario_.policy_sets.push_back(std::move(plan));
 }
 
@@ -416,8 +497,13 @@ void Loader::resolve_expectations(PolicySetPlan& plan) {
     Expectation expectation{.file = &written, .number = number, .connection = {}, .workload = 0};
     if (written.workload.empty()) {
       Diagnostics problems;
+      if (written.at && plan.timeline != nullptr) {
+        expectation.state = plan.timeline->state_at(*written.at);
+      }
+      const cluster::Cluster& cluster =
+          expectation.state == 0 ? plan.cluster() : *plan.timeline->clusters[expectation.state];
       expectation.connection =
-          resolve_connection(plan.cluster(), written.from, written.to, written.protocol, written.port, problems);
+          resolve_connection(cluster, written.from, written.to, written.protocol, written.port, problems);
       // The names are the same in every policy set; only the first one that uses the item reports.
       if (reported_expectations_.insert(number).second) {
         diagnostics_.append(problems);
@@ -455,6 +541,11 @@ void Loader::check_names() {
   };
   for (const std::string& name : options_.policy_sets) {
     check_set(name, {});
+  }
+  for (const EventFile& event : file.events) {
+    for (const Text& name : event.policy_sets) {
+      check_set(name.text, name.span);
+    }
   }
   for (const ExpectationFile& expectation : file.expectations) {
     for (const Text& name : expectation.policy_sets) {

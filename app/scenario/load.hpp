@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/scenario/events.hpp"
 #include "app/scenario/file.hpp"
 #include "models/cluster/cluster.hpp"
 #include "models/cni/profile.hpp"
@@ -61,6 +62,7 @@ struct Expectation {
   std::size_t number = 0;                         // position in the file, from 0
   std::optional<ConnectionSpec> connection = {};  // for a verdict
   std::size_t workload = 0;                       // index, for bounds
+  std::size_t state = 0;                          // of the policy set's timeline; 0: the beginning
 };
 
 struct PolicySetPlan {
@@ -69,6 +71,7 @@ struct PolicySetPlan {
   policy::PolicySet policies = {};
   std::vector<workload::WorkloadSpec> workloads = {};
   std::vector<Expectation> expectations = {};
+  std::unique_ptr<TimelinePlan> timeline = {};  // null: nothing changes
   const cluster::Cluster& cluster() const { return state->cluster; }
   const cni::Profile& profile() const { return state->profile; }
 };
@@ -79,6 +82,7 @@ struct Scenario {
   bool is_manifests = false;  // plain manifests: one policy set, nothing to play
   std::unique_ptr<ScenarioFile> file;
   std::vector<std::unique_ptr<ClusterState>> clusters;
+  std::unique_ptr<cluster::Cluster> all_pods;  // the union that timelines are snapshots of; null without events
   std::vector<PolicySetPlan> policy_sets;
   std::vector<std::string> sources;   // the layers, as written
   std::vector<std::string> settings;  // --set texts, for the provenance

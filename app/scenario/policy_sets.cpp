@@ -131,6 +131,16 @@ bool is_known_namespace(const cluster::Object& object, const cluster::Cluster& c
 
 }  // namespace
 
+void apply_policy(policy::PolicySet& set, const cluster::Object& object, Diagnostics& diagnostics) {
+  if (auto policy = policy::read_network_policy(object, diagnostics)) {
+    put(set.network_policies, std::move(*policy));
+  }
+}
+
+void delete_policy(policy::PolicySet& set, const Text& name, Diagnostics& diagnostics) {
+  remove_policy(set.network_policies, name, diagnostics);
+}
+
 policy::PolicySet compose_policies(const PolicySetFile& file, const policy::PolicySet& base,
                                    const cluster::ObjectStore& applied, const cluster::Cluster& cluster,
                                    Diagnostics& diagnostics) {

@@ -16,4 +16,8 @@ policy::PolicySet compose_policies(const PolicySetFile& file, const policy::Poli
                                    const cluster::ObjectStore& applied, const cluster::Cluster& cluster,
                                    Diagnostics& diagnostics);
 
+/// The same for one object and one name, as an event brings them. Errors: as above.
+void apply_policy(policy::PolicySet& set, const cluster::Object& object, Diagnostics& diagnostics);
+void delete_policy(policy::PolicySet& set, const Text& name, Diagnostics& diagnostics);
+
 }  // namespace podwire::scenario

@@ -29,10 +29,16 @@ void BuildState::warning(const Object& object, std::string code, std::string mes
 }
 
 Result<Cluster> build_cluster(const ObjectStore& store, const ClusterOptions& options) {
+  return build_union(store, store, options, {});
+}
+
+Result<Cluster> build_union(const ObjectStore& store, const ObjectStore& base, const ClusterOptions& options,
+                            const std::vector<LatePods>& late) {
   Cluster cluster;
   Diagnostics diagnostics;
   cluster.cluster_domain = options.cluster_domain;
-  BuildState state{.store = store, .options = options, .cluster = cluster, .diagnostics = diagnostics};
+  BuildState state{
+      .store = store, .options = options, .cluster = cluster, .diagnostics = diagnostics, .base = base, .late = late};
   decide_dns(state);
   read_namespaces(state);
   join_owners(state);

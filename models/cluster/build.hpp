@@ -12,6 +12,7 @@
 
 #include "models/cluster/cluster.hpp"
 #include "models/cluster/pod_reader.hpp"
+#include "models/cluster/snapshot.hpp"
 
 namespace podwire::cluster {
 
@@ -50,6 +51,8 @@ struct ClusterIndex {
   }
   /// Pods by address and name, nodes by address; after assign_addresses.
   static void add_pods_and_nodes(Cluster& cluster);
+  /// Pods by address alone, after pods came or went.
+  static void find_pods_again(Cluster& cluster);
   /// After join_services.
   static void add_services(Cluster& cluster);
 };
@@ -68,6 +71,7 @@ struct BuildState {
   const ClusterOptions& options;
   Cluster& cluster;
   Diagnostics& diagnostics;
+  const ObjectStore& base;  // as the cluster begins: `store`, or what it was before late objects joined it
 
   std::vector<WorkloadDraft> drafts = {};       // sorted as Cluster::workloads
   std::vector<std::uint32_t> node_limits = {};  // pods that a node takes, by NodeId
@@ -75,6 +79,8 @@ struct BuildState {
   std::vector<Span> ip_spans = {};              // by PodId: where status.podIP stands
   boost::unordered_flat_map<std::string, TemplateId> templates = {};  // by content
   boost::unordered_flat_map<PodShape, ShapeId, ShapeHash> shapes = {};
+  std::vector<LatePods> late = {};  // see build_union
+  std::size_t first_late_pod = 0;   // PodIds from here on are theirs
   bool adds_dns_workload = false;
   bool adds_dns_service = false;
 

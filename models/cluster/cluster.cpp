@@ -64,6 +64,16 @@ void ClusterIndex::add_pods_and_nodes(Cluster& cluster) {
   }
 }
 
+void ClusterIndex::find_pods_again(Cluster& cluster) {
+  cluster.pods_by_ip_.clear();
+  for (std::size_t i = 0; i < cluster.pods.size(); ++i) {
+    const Pod& pod = cluster.pods[i];
+    if (!pod.ip.is_unspecified() && !cluster.shapes[pod.shape.index()].is_host_network && !is_finished(pod)) {
+      cluster.pods_by_ip_.emplace(pod.ip, PodId(i));
+    }
+  }
+}
+
 void ClusterIndex::add_services(Cluster& cluster) {
   for (std::size_t i = 0; i < cluster.services.size(); ++i) {
     if (!cluster.services[i].cluster_ip.is_unspecified()) {

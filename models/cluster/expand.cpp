@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "models/cluster/build.hpp"
 #include "models/cluster/kinds.hpp"
 #include "models/cluster/scheduler.hpp"
+#include "sim/base/check.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::cluster {
@@ -88,6 +90,11 @@ class Expander {
     if (!fits_limit()) {
       return;
     }
+    for (const LatePods& late : state_.late) {
+      if (late.is_new) {
+        new_objects_.insert(late.object);
+      }
+    }
     for (WorkloadDraft& draft : state_.drafts) {
       workload_ = WorkloadId(cluster_.workloads.size());
       cluster_.workloads.push_back({.name_space = draft.name_space,
@@ -106,7 +113,13 @@ class Expander {
       } else {
         expand(draft);
       }
-      workload().replicas = static_cast<std::uint32_t>(workload().pods.size());
+    }
+    state_.first_late_pod = cluster_.pods.size();
+    for (const LatePods& late : state_.late) {
+      add_late_pods(late);
+    }
+    for (Workload& it : cluster_.workloads) {
+      it.replicas = static_cast<std::uint32_t>(it.pods.size());
     }
   }
 
@@ -129,6 +142,9 @@ class Expander {
       } else {
         total += draft.is_added ? state_.options.dns_replicas : draft.owner ? draft.owner->replicas : 0;
       }
+    }
+    for (const LatePods& late : state_.late) {
+      total += late.is_new ? 0 : late.replicas;
     }
     total += daemons * cluster_.nodes.size();
     if (total > state_.options.max_pods) {
@@ -194,11 +210,41 @@ class Expander {
     const std::string wanted_node(owner.template_spec.find("nodeName").text());
     if (draft.kind == WorkloadKind::daemon_set) {
       add_daemons(plain_shape(draft, used), cluster_.templates[used.index()]);
-    } else if (draft.kind == WorkloadKind::stateful_set) {
-      add_stateful(draft, used);
-    } else if (owner.replicas > 0) {
-      add_replicas(plain_shape(draft, used), owner.replicas, wanted_node);
+    } else if (const std::uint32_t replicas = is_new(*owner.object) ? 0 : owner.replicas; replicas > 0) {
+      if (draft.kind == WorkloadKind::stateful_set) {
+        add_stateful(draft, used, replicas);
+      } else {
+        add_replicas(plain_shape(draft, used), replicas, wanted_node);
+      }
     }
+  }
+
+  bool is_new(const Object& object) const { return !new_objects_.empty() && new_objects_.contains(object.full_name()); }
+
+  /// Pods of a workload whose template is read already, or the pod object itself.
+  void add_late_pods(const LatePods& late) {
+    for (std::size_t i = 0; i < state_.drafts.size(); ++i) {
+      WorkloadDraft& draft = state_.drafts[i];
+      workload_ = WorkloadId(i);
+      for (const LivePod& live : draft.live) {
+        if (late.is_new && live.object->full_name() == late.object) {
+          add_live_pod(draft, live);
+          return;
+        }
+      }
+      if (!draft.owner || draft.owner->object->full_name() != late.object) {
+        continue;
+      }
+      const TemplateId used = workload().pod_template;
+      if (draft.kind == WorkloadKind::stateful_set) {
+        add_stateful(draft, used, late.replicas);
+      } else {
+        add_replicas(plain_shape(draft, used), late.replicas,
+                     std::string(draft.owner->template_spec.find("nodeName").text()));
+      }
+      return;
+    }
+    PODWIRE_CHECK(false, "cluster", "late pods belong to an object of the store");
   }
 
   // The job controller labels its pods, and policies do select by it (batch/v1 JobNameLabel and its name of old).
@@ -220,12 +266,13 @@ class Expander {
     }
   }
 
-  void add_stateful(const WorkloadDraft& draft, TemplateId used) {
+  void add_stateful(const WorkloadDraft& draft, TemplateId used, std::uint32_t replicas) {
     const Owner& owner = *draft.owner;
     const bool by_name = splits_by(kPodNameLabel);
     const bool by_index = splits_by(kPodIndexLabel);
-    workload().pods.reserve(owner.replicas);
-    for (std::uint32_t i = 0; i < owner.replicas; ++i) {
+    const auto first = static_cast<std::uint32_t>(workload().pods.size());
+    workload().pods.reserve(first + replicas);
+    for (std::uint32_t i = first; i < first + replicas; ++i) {
       const std::string index = std::to_string(std::uint64_t{owner.first_ordinal} + i);
       ShapeId shape;
       if (!by_name && !by_index) {
@@ -258,28 +305,34 @@ class Expander {
   void add_live_pods(const WorkloadDraft& draft) {
     workload().span = draft.owner ? draft.owner->object->span : draft.live.front().object->span;
     for (const LivePod& live : draft.live) {
-      const std::string name = live.object->full_name();
-      PodTemplate pod_template =
-          read_pod_template(live.object->node.find("metadata"), live.object->node.find("spec"), name, context_);
-      drop_unselected_keys(pod_template);
-      if (pod_template.hostname == live.object->name && !pod_template.subdomain.empty()) {
-        pod_template.hostname.clear();
-        pod_template.is_named_host = true;
+      if (!is_new(*live.object)) {
+        add_live_pod(draft, live);
       }
-      const TemplateId used = intern_template(state_, std::move(pod_template));
-      if (!workload().pod_template.is_valid()) {
-        workload().pod_template = used;
-      }
-      // A pod that the dump shows as pending without a node, or as finished, gets neither node nor address from us.
-      const bool is_finished = live.status.phase == PodPhase::succeeded || live.status.phase == PodPhase::failed;
-      const bool is_pinned = live.status.phase == PodPhase::pending || is_finished;
-      Pod& pod = add_pod(plain_shape(draft, used), live.status.node_name, is_pinned);
-      pod.name = cluster_.strings.intern(live.object->name);
-      pod.phase = live.status.phase;
-      pod.is_ready = live.status.is_ready;
-      pod.is_terminating = live.status.is_terminating;
-      take_address(live, pod);
     }
+  }
+
+  void add_live_pod(const WorkloadDraft& draft, const LivePod& live) {
+    const std::string name = live.object->full_name();
+    PodTemplate pod_template =
+        read_pod_template(live.object->node.find("metadata"), live.object->node.find("spec"), name, context_);
+    drop_unselected_keys(pod_template);
+    if (pod_template.hostname == live.object->name && !pod_template.subdomain.empty()) {
+      pod_template.hostname.clear();
+      pod_template.is_named_host = true;
+    }
+    const TemplateId used = intern_template(state_, std::move(pod_template));
+    if (!workload().pod_template.is_valid()) {
+      workload().pod_template = used;
+    }
+    // A pod that the dump shows as pending without a node, or as finished, gets neither node nor address from us.
+    const bool is_finished = live.status.phase == PodPhase::succeeded || live.status.phase == PodPhase::failed;
+    const bool is_pinned = live.status.phase == PodPhase::pending || is_finished;
+    Pod& pod = add_pod(plain_shape(draft, used), live.status.node_name, is_pinned);
+    pod.name = cluster_.strings.intern(live.object->name);
+    pod.phase = live.status.phase;
+    pod.is_ready = live.status.is_ready;
+    pod.is_terminating = live.status.is_terminating;
+    take_address(live, pod);
   }
 
   void take_address(const LivePod& live, Pod& pod) {
@@ -337,6 +390,7 @@ class Expander {
   ReadContext context_;
   WorkloadId workload_;
   std::vector<std::string> splitting_keys_;
+  std::set<std::string> new_objects_;
 };
 
 }  // namespace

@@ -114,6 +114,14 @@ class OwnerReader {
 using Key = std::tuple<std::string_view, WorkloadKind, std::string_view>;  // namespace, kind, name
 
 class Joiner {
+  // What an event brings later replaces nothing of the beginning.
+  bool replaces_earlier(const Object& object) const {
+    return object.replaces_earlier &&
+           (&state_.base == &state_.store || std::ranges::any_of(state_.base.objects(), [&](const Object& before) {
+             return before.replaces_earlier && before.full_name() == object.full_name();
+           }));
+  }
+
  public:
   explicit Joiner(BuildState& state) : state_(state) {}
 
@@ -137,7 +145,7 @@ class Joiner {
       draft.name_space = state_.find_namespace(std::get<0>(key));
       draft.kind = std::get<1>(key);
       draft.name = std::get<2>(key);
-      if (draft.owner && draft.owner->object->replaces_earlier) {
+      if (draft.owner && replaces_earlier(*draft.owner->object)) {
         dropped += std::erase_if(draft.live,
                                  [&](const LivePod& pod) { return pod.object->layer < draft.owner->object->layer; });
       }

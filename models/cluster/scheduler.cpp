@@ -115,26 +115,35 @@ void schedule_pods(BuildState& state) {
     }
   }
   std::vector<std::string> obliged;  // workloads whose nodeSelector only generated nodes' good will fulfils
-  for (const Workload& workload : cluster.workloads) {
-    std::size_t pending = 0;
-    TemplateId last;  // replicas share a template: one look-up for all
-    Scheduler::Group group = 0;
-    for (const PodId id : workload.pods) {
-      Pod& pod = cluster.pods[id.index()];
-      if (pod.node.is_valid() || state.is_pinned[id.index()]) {
-        continue;
-      }
-      if (const TemplateId used = cluster.shape(id).pod_template; used != last) {
-        last = used;
-        group = scheduler.group_of(cluster.templates[used.index()]);
-      }
-      pod.node = scheduler.place(group);
-      if (!pod.node.is_valid()) {
-        pod.phase = PodPhase::pending;
-        pod.is_ready = false;
-        ++pending;
+  std::vector<std::size_t> pending_by_workload(cluster.workloads.size(), 0);
+  std::vector<Scheduler::Group> groups(cluster.workloads.size(), 0);
+  // Pods that come later in a timeline are placed after all others, whose places must not depend on them.
+  for (const bool is_late : {false, true}) {
+    for (std::size_t w = 0; w < cluster.workloads.size(); ++w) {
+      TemplateId last;  // replicas share a template: one look-up for all
+      Scheduler::Group& group = groups[w];
+      for (const PodId id : cluster.workloads[w].pods) {
+        Pod& pod = cluster.pods[id.index()];
+        if (pod.node.is_valid() || state.is_pinned[id.index()] || (id.index() >= state.first_late_pod) != is_late) {
+          continue;
+        }
+        if (const TemplateId used = cluster.shape(id).pod_template; used != last) {
+          last = used;
+          group = scheduler.group_of(cluster.templates[used.index()]);
+        }
+        pod.node = scheduler.place(group);
+        if (!pod.node.is_valid()) {
+          pod.phase = PodPhase::pending;
+          pod.is_ready = false;
+          ++pending_by_workload[w];
+        }
       }
     }
+  }
+  for (std::size_t w = 0; w < cluster.workloads.size(); ++w) {
+    const Workload& workload = cluster.workloads[w];
+    const std::size_t pending = pending_by_workload[w];
+    const Scheduler::Group group = groups[w];
     if (!workload.pods.empty() && is_obliged(cluster, workload.pods.front())) {
       obliged.push_back(cluster.workload_name(cluster.pods[workload.pods.front().index()].workload));
     }

@@ -30,6 +30,83 @@ std::uint64_t static_band(std::uint64_t size) {
   return size < 16 ? 0 : std::min<std::uint64_t>(std::max<std::uint64_t>(16, size / 16), 256);
 }
 
+// Backends of Services with a selector.
+class SelectorJoin {
+ public:
+  explicit SelectorJoin(const Cluster& cluster) : cluster_(cluster), index_(cluster) {}
+
+  void run(Service& service) const {
+    if (!service.selector) {
+      return;
+    }
+    std::vector<PodId> pods;
+    for (const ShapeId shape : index_.selected_by(service.name_space, *service.selector)) {
+      for (const PodId pod : index_.pods(shape)) {
+        if (can_back(cluster_.pods[pod.index()])) {
+          pods.push_back(pod);
+        }
+      }
+    }
+    std::ranges::sort(pods);
+    for (ServicePort& port : service.ports) {
+      add_backends(service, port, pods);
+    }
+    if (service.ports.empty()) {
+      for (const PodId pod : pods) {
+        service.portless_backends.push_back(backend_of(pod, service));
+      }
+    }
+  }
+
+ private:
+  static bool can_back(const Pod& pod) {
+    return !pod.ip.is_unspecified() && pod.phase != PodPhase::succeeded && pod.phase != PodPhase::failed;
+  }
+
+  // The name under which a headless Service shows this pod; "" when it has none there.
+  std::string hostname(PodId id, const Service& service) const {
+    const PodTemplate& pod_template = cluster_.pod_template(id);
+    if (pod_template.subdomain != service.name || cluster_.namespace_of(id) != service.name_space) {
+      return {};
+    }
+    return pod_template.is_named_host ? cluster_.pod_name(id) : pod_template.hostname;
+  }
+
+  Backend backend_of(PodId id, const Service& service) const {
+    const Pod& pod = cluster_.pods[id.index()];
+    return {.pod = id,
+            .node = pod.node,
+            .ip = pod.ip,
+            .port = {},
+            .is_ready =
+                (pod.is_ready || service.publishes_not_ready) && (!pod.is_terminating || service.publishes_not_ready),
+            .is_terminating = pod.is_terminating,
+            .hostname = hostname(id, service)};
+  }
+
+  void add_backends(const Service& service, ServicePort& port, const std::vector<PodId>& pods) const {
+    port.backends.reserve(pods.size());
+    ShapeId last;  // pods of a shape come in a row
+    Port number;
+    for (const PodId id : pods) {
+      if (const ShapeId shape = cluster_.pods[id.index()].shape; shape != last) {
+        last = shape;
+        number = !port.target.name.empty()       ? cluster_.named_port(shape, port.protocol, port.target.name)
+                 : port.target.number.is_valid() ? port.target.number
+                                                 : port.port;
+      }
+      if (number.is_valid()) {
+        Backend backend = backend_of(id, service);
+        backend.port = number;
+        port.backends.push_back(std::move(backend));
+      }
+    }
+  }
+
+  const Cluster& cluster_;
+  ShapeIndex index_;
+};
+
 class ServiceStage {
  public:
   explicit ServiceStage(BuildState& state) : state_(state), cluster_(state.cluster) {}
@@ -153,74 +230,10 @@ class ServiceStage {
     }
   }
 
-  bool can_back(const Pod& pod) const {
-    return !pod.ip.is_unspecified() && pod.phase != PodPhase::succeeded && pod.phase != PodPhase::failed;
-  }
-
-  // The name under which a headless Service shows this pod; "" when it has none there.
-  std::string hostname(PodId id, const Service& service) const {
-    const PodTemplate& pod_template = cluster_.pod_template(id);
-    if (pod_template.subdomain != service.name || cluster_.namespace_of(id) != service.name_space) {
-      return {};
-    }
-    return pod_template.is_named_host ? cluster_.pod_name(id) : pod_template.hostname;
-  }
-
-  Backend backend_of(PodId id, const Service& service) const {
-    const Pod& pod = cluster_.pods[id.index()];
-    return {.pod = id,
-            .node = pod.node,
-            .ip = pod.ip,
-            .port = {},
-            .is_ready =
-                (pod.is_ready || service.publishes_not_ready) && (!pod.is_terminating || service.publishes_not_ready),
-            .is_terminating = pod.is_terminating,
-            .hostname = hostname(id, service)};
-  }
-
   void join_selectors() {
-    const ShapeIndex index(cluster_);
+    const SelectorJoin join(cluster_);
     for (ServiceDraft& draft : drafts_) {
-      Service& service = draft.service;
-      if (!service.selector) {
-        continue;
-      }
-      std::vector<PodId> pods;
-      for (const ShapeId shape : index.selected_by(service.name_space, *service.selector)) {
-        for (const PodId pod : index.pods(shape)) {
-          if (can_back(cluster_.pods[pod.index()])) {
-            pods.push_back(pod);
-          }
-        }
-      }
-      std::ranges::sort(pods);
-      for (ServicePort& port : service.ports) {
-        add_backends(service, port, pods);
-      }
-      if (service.ports.empty()) {
-        for (const PodId pod : pods) {
-          service.portless_backends.push_back(backend_of(pod, service));
-        }
-      }
-    }
-  }
-
-  void add_backends(const Service& service, ServicePort& port, const std::vector<PodId>& pods) const {
-    port.backends.reserve(pods.size());
-    ShapeId last;  // pods of a shape come in a row
-    Port number;
-    for (const PodId id : pods) {
-      if (const ShapeId shape = cluster_.pods[id.index()].shape; shape != last) {
-        last = shape;
-        number = !port.target.name.empty()       ? cluster_.named_port(shape, port.protocol, port.target.name)
-                 : port.target.number.is_valid() ? port.target.number
-                                                 : port.port;
-      }
-      if (number.is_valid()) {
-        Backend backend = backend_of(id, service);
-        backend.port = number;
-        port.backends.push_back(std::move(backend));
-      }
+      join.run(draft.service);
     }
   }
 
@@ -306,6 +319,19 @@ class ServiceStage {
 };
 
 }  // namespace
+
+void join_selectors(Cluster& cluster) {
+  const SelectorJoin join(cluster);
+  for (Service& service : cluster.services) {
+    if (service.selector) {
+      for (ServicePort& port : service.ports) {
+        port.backends.clear();
+      }
+      service.portless_backends.clear();
+      join.run(service);
+    }
+  }
+}
 
 void join_services(BuildState& state) {
   ServiceStage(state).run();

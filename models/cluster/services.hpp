@@ -17,6 +17,9 @@ struct ServiceDraft {
   bool is_dns_labelled = false;  // k8s-app=kube-dns
 };
 
+/// Anew, for a cluster whose pods or labels changed: the backends of Services that have a selector.
+void join_selectors(Cluster& cluster);
+
 std::optional<ServiceDraft> read_service(BuildState& state, const Object& object);
 
 /// One port of an endpoints object; none of `number`: every port as it is.

@@ -24,8 +24,10 @@ enum class DropReason : std::uint8_t {
   link_loss,         // the link's own loss
   closed,            // the socket it was for had been closed meanwhile
   no_listener,       // a UDP port nobody listens on: the sender is told by ICMP
+  no_pod,            // from or to a pod that is not there: deleted, or not yet started
+  start_window,      // a new pod's, before its node has programmed policies for it
 };
-inline constexpr std::size_t kDropReasonCount = 11;
+inline constexpr std::size_t kDropReasonCount = 13;
 /// "policy-denied" …
 std::string_view to_string(DropReason reason);
 
@@ -40,6 +42,7 @@ struct DropRow {
   DropReason reason = DropReason::no_route;
   Place place;
   policy::Verdict verdict;    // for the two policy reasons; its direction is the place's
+  std::uint32_t version = 0;  // of the view that gave the verdict
   std::uint32_t account = 0;  // FlowSpec::account of the flow, whichever way the packet went
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
@@ -48,8 +51,8 @@ struct DropRow {
 /// The counters. O(1) a drop; rows in order of first occurrence.
 class DropTable {
  public:
-  void count(DropReason reason, Place place, const policy::Verdict& verdict, std::uint32_t account,
-             std::uint32_t bytes);
+  void count(DropReason reason, Place place, const policy::Verdict& verdict, std::uint32_t account, std::uint32_t bytes,
+             std::uint32_t version = 0);
   const std::vector<DropRow>& rows() const { return rows_; }
   std::uint64_t packets() const { return packets_; }
   std::uint64_t bytes() const { return bytes_; }
@@ -60,6 +63,7 @@ class DropTable {
   struct Key {
     std::uint64_t high = 0;  // reason, place kind, cause, rule, account
     std::uint64_t low = 0;   // place index, policy
+    std::uint32_t version = 0;
     bool operator==(const Key&) const = default;
   };
   struct KeyHash {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "models/cluster/snapshot.hpp"
 #include "models/dataplane/network.hpp"
 
 namespace podwire::dataplane {
@@ -13,9 +14,10 @@ using policy::Direction;
 using policy::Verdict;
 
 constexpr std::uint32_t kUnknownRules = 0xffff'ffff;
-constexpr std::uint32_t kIcmpHeaders = 28;    // IPv4 20 + ICMP 8
-constexpr std::uint32_t kIcmpQuoteMax = 548;  // RFC 1812 section 4.3.2.3: not more than 576 bytes in all
-constexpr std::uint32_t kResetBytes = 40;     // IPv4 20 + TCP 20
+constexpr control::Version kAskAgain = 0xffff'ffff;  // of no view: the next packet is judged like this one
+constexpr std::uint32_t kIcmpHeaders = 28;           // IPv4 20 + ICMP 8
+constexpr std::uint32_t kIcmpQuoteMax = 548;         // RFC 1812 section 4.3.2.3: not more than 576 bytes in all
+constexpr std::uint32_t kResetBytes = 40;            // IPv4 20 + TCP 20
 
 std::uint64_t mix(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58'476d'1ce4'e5b9u;
@@ -38,7 +40,10 @@ IpProtocol protocol_of(const Flow& flow) {
 /// A packet of a flow that its machine does not know (yet, or any more).
 void Network::send_first(FlowHandle handle, Flow& flow, const Outgoing& out) {
   Judgement judgement;
-  if ((flow.flags & (kFlowInitiator | kFlowConfirmed)) == kFlowInitiator) {
+  if ((flow.flags & kFlowGone) != 0) {
+    judgement.passes = false;
+    judgement.reason = DropReason::no_pod;
+  } else if ((flow.flags & (kFlowInitiator | kFlowConfirmed)) == kFlowInitiator) {
     judgement = resolve(flow);
   }
   Visit visit{Duration::from_ps(flow.out_cost), Duration::from_ps(flow.out_latency)};
@@ -46,6 +51,15 @@ void Network::send_first(FlowHandle handle, Flow& flow, const Outgoing& out) {
   if (judgement.passes) {
     judgement = judge(handle, flow, Direction::egress, out.flags);
     visit = visit + judgement.extra;
+  }
+  constexpr std::uint16_t kLocalInitiator = kFlowLocal | kFlowInitiator;
+  if (judgement.passes && cuts_established_ && (flow.flags & kLocalInitiator) == kLocalInitiator &&
+      is_open(flow.peer) && (flows_[flow.peer.index()].flags & kFlowSubject) != 0) {
+    // On one machine no arrival asks for the other end.
+    judgement = judge(flow.peer, flows_[flow.peer.index()], Direction::ingress, out.flags);
+    if (!judgement.passes) {
+      flow.verdict_version = kAskAgain;
+    }
   }
   FlowHandle made;
   const bool opens = (flow.flags & kFlowUdp) != 0 || (out.flags & kSyn) != 0;
@@ -69,7 +83,7 @@ void Network::send_first(FlowHandle handle, Flow& flow, const Outgoing& out) {
   lost.seq = out.seq;
   lost.ordinal = flow.ordinal++;
   lost.size = out.bytes;
-  count_drop(judgement.reason, {judgement.hook, flow.host}, judgement.verdict, &flow, lost);
+  count_drop(judgement.reason, {judgement.hook, flow.host}, judgement.verdict, judgement.version, &flow, lost);
   if (judgement.is_rejected) {
     answer(handle, PacketKind::icmp_port_unreachable, 0, out.bytes, flow.host, ready);
   }
@@ -80,12 +94,12 @@ Network::Judgement Network::resolve(Flow& flow) {
   Judgement judgement;
   const bool is_outside = flow.local.kind() == End::Kind::external;
   if (flow.service_port.is_valid()) {  // asked again, as for a first packet that was lost: same draw, same answer
-    flow.remote_ip = cluster_.services[services_.service(flow.service_port).index()].cluster_ip;
+    flow.remote_ip = cluster_.services[services().service(flow.service_port).index()].cluster_ip;
     flow.remote_port = flow.dialled_port;
   }
   const service::Client client{.ip = address_of(flow.local),
                                .node = is_outside ? cluster::NodeId() : cluster::NodeId(std::uint32_t{flow.host})};
-  const service::Translation translation = services_.translate(
+  const service::Translation translation = services_at(flow.host).translate(
       client, flow.remote_ip, protocol_of(flow), flow.remote_port, backend_draws_.draw(flow.identity).bits());
   if (!is_outside) {
     judgement.extra.cost = service::first_packet_cost(profile_, translation);
@@ -113,6 +127,9 @@ Network::Judgement Network::resolve(Flow& flow) {
   }
   const End end = end_at(flow);
   if (!end.is_valid()) {
+    if (const cluster::PodId pod = cluster_.pod_at(flow.remote_ip); pod.is_valid() && !is_there(pod)) {
+      judgement.reason = DropReason::no_pod;
+    }
     return judgement;
   }
   judgement.passes = true;
@@ -149,11 +166,11 @@ Network::Judgement Network::resolve(Flow& flow) {
 End Network::end_at(const Flow& flow) {
   const IpAddress ip = flow.remote_ip;
   if (const cluster::PodId pod = cluster_.pod_at(ip); pod.is_valid()) {
-    return cluster_.pods[pod.index()].node.is_valid() ? End::pod(pod) : End();
+    return cluster_.pods[pod.index()].node.is_valid() && is_there(pod) ? End::pod(pod) : End();
   }
   if (const cluster::NodeId node = cluster_.node_at(ip); node.is_valid()) {
     for (const cluster::PodId pod : host_network_pods_[node.index()]) {
-      if (cluster_.listens(pod, protocol_of(flow), flow.remote_port)) {
+      if (is_there(pod) && cluster_.listens(pod, protocol_of(flow), flow.remote_port)) {
         return End::pod(pod);
       }
     }
@@ -237,7 +254,7 @@ Network::Visit Network::first_visit(const Flow& flow, Direction direction) {
   if ((flow.flags & kFlowSubject) != 0) {
     visit = visit + first(is_out ? cni::Step::egress_policy : cni::Step::ingress_policy);
     if (profile_.policy_per_rule > Duration::zero()) {
-      visit.cost += profile_.policy_per_rule * rules_of(flow.local.pod_id(), direction);
+      visit.cost += profile_.policy_per_rule * rules_of(flow.local.pod_id(), direction, version_at(flow.host));
     }
   }
   return visit;
@@ -245,9 +262,16 @@ Network::Visit Network::first_visit(const Flow& flow, Direction direction) {
 
 /// Rules of the policies of every tier that select a pod in one direction: what an implementation that scans them
 /// walks.
-std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction) {
+std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction, control::Version version) {
+  if (version != rules_version_) {  // nodes differ for as long as a change takes to reach them all
+    rules_version_ = version;
+    rules_by_class_[0].clear();
+    rules_by_class_[1].clear();
+  }
+  const control::View state = view(version);
+  const cluster::Cluster& cluster = *state.cluster;
   std::vector<std::uint32_t>& memo = rules_by_class_[static_cast<std::size_t>(direction)];
-  const policy::ClassId pod_class = engine_->class_of(pod);
+  const policy::ClassId pod_class = state.engine->class_of(pod);
   if (!pod_class.is_valid()) {
     return 0;
   }
@@ -256,17 +280,17 @@ std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction) {
   }
   if (memo[pod_class.index()] == kUnknownRules) {
     std::size_t rules = 0;
-    const cluster::PodShape& shape = cluster_.shape(pod);
-    for (const policy::NetworkPolicy& p : engine_->policies().network_policies) {
-      if (p.isolates(direction) && p.name_space == cluster_.namespaces[shape.name_space.index()].name &&
-          p.pod_selector.matches(shape.labels, cluster_.label_sets, cluster_.strings)) {
+    const cluster::PodShape& shape = cluster.shape(pod);
+    for (const policy::NetworkPolicy& p : state.engine->policies().network_policies) {
+      if (p.isolates(direction) && p.name_space == cluster.namespaces[shape.name_space.index()].name &&
+          p.pod_selector.matches(shape.labels, cluster.label_sets, cluster.strings)) {
         rules += p.rules(direction).size();
       }
     }
-    for (const policy::AdminPolicy& p : engine_->policies().admin_policies) {
-      const cluster::LabelSetId labels = cluster_.namespaces[shape.name_space.index()].labels;
-      if (p.subject_namespaces.matches(labels, cluster_.label_sets, cluster_.strings) &&
-          p.subject_pods.matches(shape.labels, cluster_.label_sets, cluster_.strings)) {
+    for (const policy::AdminPolicy& p : state.engine->policies().admin_policies) {
+      const cluster::LabelSetId labels = cluster.namespaces[shape.name_space.index()].labels;
+      if (p.subject_namespaces.matches(labels, cluster.label_sets, cluster.strings) &&
+          p.subject_pods.matches(shape.labels, cluster.label_sets, cluster.strings)) {
         rules += p.rules(direction).size();
       }
     }
@@ -275,16 +299,20 @@ std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction) {
   return memo[pod_class.index()];
 }
 
-Verdict Network::ask(const Flow& flow, Direction direction) {
+Verdict Network::ask(const Flow& flow, Direction direction, control::Version version) {
   const auto peer = [this](cluster::PodId pod, std::uint16_t host, IpAddress ip) {
     const bool is_node = !pod.is_valid() && host < cluster_.nodes.size();
     return policy::Peer{
         .pod = pod, .node = is_node ? cluster::NodeId(std::uint32_t{host}) : cluster::NodeId(), .ip = ip};
   };
   const policy::Peer subject = peer(flow.local.pod_id(), flow.host, address_of(flow.local));
-  const policy::Peer other = peer(flow.remote_pod, flow.remote_host, flow.remote_ip);
-  return engine_->verdict(direction, subject, other, protocol_of(flow),
-                          direction == Direction::egress ? flow.remote_port : flow.local_port);
+  policy::Peer other = peer(flow.remote_pod, flow.remote_host, flow.remote_ip);
+  const control::View state = view(version);
+  if (other.pod.is_valid() && !cluster::is_there(*state.cluster, other.pod)) [[unlikely]] {
+    other.pod = {};  // this node has not heard of it (any more): an address like any other
+  }
+  return state.engine->verdict(direction, subject, other, protocol_of(flow),
+                               direction == Direction::egress ? flow.remote_port : flow.local_port);
 }
 
 /// Policy and conntrack for a packet that this machine sees as a flow's first. `direction` is the packet's at this end.
@@ -294,14 +322,28 @@ Network::Judgement Network::judge(FlowHandle handle, Flow& flow, Direction direc
   const bool is_initiator = (flow.flags & kFlowInitiator) != 0;
   const bool is_forward = is_initiator == (direction == Direction::egress);
   if ((flow.flags & kFlowSubject) != 0) {
-    const control::Version version = log_ != nullptr ? log_->version(flow.host, simulator_.now()) : 0;
+    control::Version version = version_at(flow.host);
+    bool is_starting = false;
+    if (timeline_ != nullptr) [[unlikely]] {
+      is_starting = is_in_start_window(flow.local.pod_id(), version);
+      // A pod whose window is over has its own policies, whatever else the machine has still to hear of.
+      version = is_starting ? version : std::max(version, born_[flow.local.pod_id().index()]);
+    }
+    judgement.version = version;
+    if (is_starting && !timeline_->programming().is_open_at_start) {
+      judgement.passes = false;
+      judgement.reason = DropReason::start_window;
+      judgement.hook = direction == Direction::egress ? Place::Kind::egress : Place::Kind::ingress;
+      return judgement;
+    }
     // A verdict is kept for the flow's own direction. An entry that ran out may let a reply be judged as if it opened a
     // flow: that verdict is asked anew.
     if (!is_forward || (flow.flags & kFlowJudged) == 0 || flow.verdict_version != version) {
-      const Verdict verdict = ask(flow, direction);
+      const Verdict verdict = is_starting ? Verdict() : ask(flow, direction, version);
       if (is_forward) {
         flow.verdict = verdict;
-        flow.verdict_version = version;
+        // Known packets compare versions alone: where each is judged, a denied flow must not pass for judged.
+        flow.verdict_version = cuts_established_ && !verdict.is_allowed() ? kAskAgain : version;
         flow.flags |= kFlowJudged;
       }
       judgement.verdict = verdict;
@@ -327,6 +369,12 @@ Network::Judgement Network::judge(FlowHandle handle, Flow& flow, Direction direc
 
 /// Makes the responder's half for the first packet of `source_handle`, if the destination lets it in.
 Network::Judgement Network::admit(FlowHandle source_handle, std::uint8_t flags, FlowHandle& made) {
+  if (timeline_ != nullptr && !end_at(flows_[source_handle.index()]).is_valid()) {
+    Judgement gone;  // the destination was deleted while the packet was under way
+    gone.passes = false;
+    gone.reason = DropReason::no_pod;
+    return gone;
+  }
   const FlowHandle handle = make_flow();
   const Flow& source = flows_[source_handle.index()];
   Flow& flow = flows_[handle.index()];
@@ -368,6 +416,10 @@ Network::Judgement Network::admit(FlowHandle source_handle, std::uint8_t flags, 
 void Network::arrive_at_no_flow(std::uint32_t id) {
   Packet& packet = packets_[id];
   const FlowHandle source = packet.source;
+  if (is_open(packet.target) && (flows_[packet.target.index()].flags & kFlowGone) != 0) {
+    lose(id, DropReason::no_pod, {Place::Kind::host, packet.host});
+    return;
+  }
   if (!packet.target.is_valid()) {
     // Such a packet keeps its sender's half alive.
     if (const FlowHandle peer = flows_[source.index()].peer; is_open(peer)) {
@@ -425,6 +477,10 @@ void Network::open_at_destination(std::uint32_t id) {
 /// A packet for a socket that is gone. A TCP stack answers with RST, so that an end that waits learns of it.
 void Network::lose_closed(std::uint32_t id) {
   const Packet packet = packets_[id];
+  if (is_open(packet.target) && (flows_[packet.target.index()].flags & kFlowGone) != 0) {
+    lose(id, DropReason::no_pod, {Place::Kind::host, packet.host});  // nobody is there to answer with a reset
+    return;
+  }
   lose(id, DropReason::closed, {Place::Kind::host, packet.host});
   if (packet.kind() == PacketKind::tcp && (packet.flags() & kRst) == 0) {
     answer(packet.source, PacketKind::tcp, kRst, kResetBytes, packet.host, simulator_.now());
@@ -448,7 +504,7 @@ void Network::arrive_denied(std::uint32_t id, const Judgement& judgement) {
   if (judgement.is_rejected && is_open(packet.source)) {
     answer(packet.source, PacketKind::icmp_port_unreachable, 0, packet.bytes(), packet.host, simulator_.now());
   }
-  lose(id, judgement.reason, {judgement.hook, packet.host}, judgement.verdict);
+  lose(id, judgement.reason, {judgement.hook, packet.host}, judgement.verdict, judgement.version);
 }
 
 /// A packet that belongs to no half at its sender, an ICMP error or the RST of a stack without the connection: from

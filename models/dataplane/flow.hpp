@@ -48,6 +48,7 @@ enum FlowFlag : std::uint16_t {
   kFlowDone = 1 << 12,     // a responder's UDP half that its owner has closed: kept while the other end lives
   kFlowReplied = 1 << 13,  // UDP: conntrack has seen both directions
   kFlowAged = 1 << 14,     // UDP: its entry is older than one timeout
+  kFlowGone = 1 << 15,     // its pod was deleted: nothing leaves it and nothing reaches it
 };
 
 struct alignas(64) Flow {

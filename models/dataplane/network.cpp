@@ -27,13 +27,13 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
       cluster_(*parts.cluster),
       profile_(*parts.profile),
       engine_(parts.engine),
-      log_(parts.log),
+      log_(parts.timeline != nullptr ? &parts.timeline->policy() : parts.log),
+      timeline_(parts.timeline),
       underlay_(*parts.underlay),
       options_(options),
       packets_(0xffff'fffe),
       flows_(FlowHandle::kMaxFlows),
       timeouts_(parts.profile->conntrack),
-      services_(*parts.cluster),
       backend_draws_(options.seed, random::Purpose("service/backend")),
       loss_draws_(options.seed, random::Purpose("link/loss")) {
   PODWIRE_CHECK(underlay_.host_count() > cluster_.nodes.size(), "dataplane",
@@ -42,6 +42,7 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
                 "the change log has an observer for each node");
   build_ports();
   build_machines();
+  build_states();
   cuts_established_ = profile_.policy.established == cni::EstablishedFlows::cut && log_ != nullptr;
   overhead_[0] = static_cast<std::uint32_t>(options_.frame_overhead.count());
   overhead_[1] = overhead_[0] + static_cast<std::uint32_t>(profile_.encapsulation_overhead.count());
@@ -170,6 +171,9 @@ FlowHandle Network::open(const FlowSpec& spec) {
   flow.account = spec.account;
   flow.flags = static_cast<std::uint16_t>(kFlowInitiator | (spec.protocol == IpProtocol::udp ? kFlowUdp : 0) |
                                           (spec.is_traced ? kFlowTraced : 0));
+  if (spec.source.kind() == End::Kind::pod && !is_there(spec.source.pod_id())) [[unlikely]] {
+    flow.flags |= kFlowGone;
+  }
   return handle;
 }
 

@@ -25,6 +25,7 @@
 #include "models/cluster/cluster.hpp"
 #include "models/cni/profile.hpp"
 #include "models/control/change_log.hpp"
+#include "models/control/timeline.hpp"
 #include "models/dataplane/conntrack.hpp"
 #include "models/dataplane/drops.hpp"
 #include "models/dataplane/endpoint.hpp"
@@ -55,6 +56,7 @@ struct NetworkParts {
   policy::PolicyEngine* engine = nullptr;  // null: nothing is filtered
   control::ChangeLog* log = nullptr;       // an observer for each node; null: the initial state only
   const topology::Underlay* underlay = nullptr;
+  control::Timeline* timeline = nullptr;  // brings the log and the states; null: the initial state only
 };
 
 /// What the dataplane knows when a packet reaches its socket.
@@ -134,6 +136,9 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
+  /// A change of the timeline has just been made: flows of pods that went are cut off. O(flows).
+  void apply_change();
+
   void set_receiver(const Receiver& receiver) { receiver_ = receiver; }
   /// The end that stands for an address outside the cluster; the same address gives the same end.
   ExternalId external(IpAddress address);
@@ -183,9 +188,14 @@ class Network {
   /// Of which for flows' halves and what the transport keeps beside them.
   std::size_t flow_bytes() const { return flows_.memory_bytes(); }
   std::uint32_t live_flows() const { return flows_.live(); }
-  const service::ServiceTable& services() const { return services_; }
+  /// The Service ports, which every state has under the same ids; backends are those of the beginning.
+  const service::ServiceTable& services() const { return service_tables_.front(); }
   const cni::Profile& profile() const { return profile_; }
+  /// Every pod that ever is; which are there now, and with which labels and endpoints, is in current_state().
   const cluster::Cluster& cluster() const { return cluster_; }
+  const cluster::Cluster& current_state() const {
+    return timeline_ == nullptr ? cluster_ : *timeline_->view(made_version_).cluster;
+  }
 
  private:
   struct Machine {
@@ -207,7 +217,8 @@ class Network {
     DropReason reason = DropReason::no_route;
     Place::Kind hook = Place::Kind::host;
     policy::Verdict verdict;
-    Visit extra;  // what being the first packet costs beside a known one's visit
+    control::Version version = 0;  // of the view that gave the verdict
+    Visit extra;                   // what being the first packet costs beside a known one's visit
   };
   enum class Item : std::uint32_t { delivered = 1, dropped = 2 };  // of the fingerprint
 
@@ -236,10 +247,10 @@ class Network {
   Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core);
   // Cold: kept out of the hot functions' frames.
   [[gnu::cold, gnu::noinline]] void lose(std::uint32_t packet, DropReason reason, Place place,
-                                         const policy::Verdict& verdict = {});
+                                         const policy::Verdict& verdict = {}, control::Version version = 0);
   [[gnu::cold, gnu::noinline]] void lose_at_port(std::uint32_t packet, DropReason reason);
-  void count_drop(DropReason reason, Place place, const policy::Verdict& verdict, const Flow* flow,
-                  const Packet& packet);
+  void count_drop(DropReason reason, Place place, const policy::Verdict& verdict, control::Version version,
+                  const Flow* flow, const Packet& packet);
   void unbind(FlowHandle source);
   [[gnu::noinline]] bool is_lost_on_line(const Packet& packet, std::uint32_t port) const;
 
@@ -250,11 +261,19 @@ class Network {
   Judgement resolve(Flow& flow);
   Judgement judge(FlowHandle handle, Flow& flow, policy::Direction direction, std::uint8_t flags);
   Judgement admit(FlowHandle source, std::uint8_t flags, FlowHandle& made);
-  policy::Verdict ask(const Flow& flow, policy::Direction direction);
+  policy::Verdict ask(const Flow& flow, policy::Direction direction, control::Version version);
   bool confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator);
   void set_visits(Flow& flow, bool remote_is_subject);
   Visit first_visit(const Flow& flow, policy::Direction direction);
-  std::uint32_t rules_of(cluster::PodId pod, policy::Direction direction);
+  std::uint32_t rules_of(cluster::PodId pod, policy::Direction direction, control::Version version);
+
+  // changes.cpp: what a timeline changes
+  control::Version version_at(std::uint16_t host);
+  control::View view(control::Version version) const;
+  bool is_there(cluster::PodId pod) const { return timeline_ == nullptr || (is_absent_[pod.index()] == 0); }
+  bool is_in_start_window(cluster::PodId pod, control::Version version) const;
+  const service::ServiceTable& services_at(std::uint16_t host);
+  void build_states();
   End end_at(const Flow& flow);
   bool is_subject(End end) const;
   std::uint16_t machine_of(End end) const;
@@ -288,6 +307,7 @@ class Network {
   const cni::Profile& profile_;
   policy::PolicyEngine* engine_;
   control::ChangeLog* log_;
+  control::Timeline* timeline_;
   const topology::Underlay& underlay_;
   NetworkOptions options_;
   Receiver receiver_;
@@ -319,7 +339,12 @@ class Network {
   std::uint64_t hops_ = 0;
 
   // the rest
-  service::ServiceTable services_;
+  std::vector<service::ServiceTable> service_tables_;  // of the states whose endpoints differ
+  std::vector<std::uint32_t> service_table_of_;        // by version
+  std::vector<std::uint8_t> is_absent_;                // by pod, now; empty without a timeline
+  std::vector<control::Version> born_;                 // by pod: the state in which it appeared last
+  control::Version made_version_ = 0;                  // the state that is true
+  control::Version rules_version_ = 0;                 // that rules_by_class_ is about
   random::Stream backend_draws_;
   random::Stream loss_draws_;
   DropTable drops_;

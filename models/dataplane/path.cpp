@@ -144,7 +144,8 @@ void Network::arrive(std::uint32_t id) {
     return;
   }
   Flow& flow = flows_[packet.target.index()];
-  if (flow.generation != packet.target.generation() || (flow.flags & (kFlowClosing | kFlowDone)) != 0) [[unlikely]] {
+  if (flow.generation != packet.target.generation() || (flow.flags & (kFlowClosing | kFlowDone | kFlowGone)) != 0)
+      [[unlikely]] {
     arrive_at_no_flow(id);
     return;
   }
@@ -189,7 +190,7 @@ void Network::finish_arrival(std::uint32_t id, const Flow& flow, Visit visit) {
 void Network::deliver(std::uint32_t id) {
   const Packet packet = packets_[id];
   Flow& flow = flows_[packet.target.index()];
-  if (flow.generation != packet.target.generation() || (flow.flags & kFlowClosing) != 0) [[unlikely]] {
+  if (flow.generation != packet.target.generation() || (flow.flags & (kFlowClosing | kFlowGone)) != 0) [[unlikely]] {
     lose_closed(id);
     return;
   }
@@ -238,7 +239,8 @@ bool Network::is_lost_on_line(const Packet& packet, std::uint32_t port) const {
 }
 
 /// Counts a packet under way as lost and frees it.
-void Network::lose(std::uint32_t id, DropReason reason, Place place, const policy::Verdict& verdict) {
+void Network::lose(std::uint32_t id, DropReason reason, Place place, const policy::Verdict& verdict,
+                   control::Version version) {
   Packet& packet = packets_[id];
   const Flow* flow = nullptr;
   if (is_open(packet.source)) {
@@ -246,7 +248,7 @@ void Network::lose(std::uint32_t id, DropReason reason, Place place, const polic
   } else if (is_open(packet.target)) {
     flow = &flows_[packet.target.index()];
   }
-  count_drop(reason, place, verdict, flow, packet);
+  count_drop(reason, place, verdict, version, flow, packet);
   --in_flight_;
   in_flight_bytes_ -= packet.bytes();
   const FlowHandle source = packet.source;
@@ -258,9 +260,9 @@ void Network::lose(std::uint32_t id, DropReason reason, Place place, const polic
   }
 }
 
-void Network::count_drop(DropReason reason, Place place, const policy::Verdict& verdict, const Flow* flow,
-                         const Packet& packet) {
-  drops_.count(reason, place, verdict, flow != nullptr ? flow->account : 0, packet.bytes());
+void Network::count_drop(DropReason reason, Place place, const policy::Verdict& verdict, control::Version version,
+                         const Flow* flow, const Packet& packet) {
+  drops_.count(reason, place, verdict, flow != nullptr ? flow->account : 0, packet.bytes(), version);
   simulator_.fingerprint().add(static_cast<std::uint32_t>(Item::dropped), simulator_.now(),
                                flow != nullptr ? flow->identity : 0,
                                static_cast<std::uint64_t>(reason) << 32 | (packet.seq ^ packet.ordinal));

@@ -75,11 +75,12 @@ DropText Network::describe(const DropRow& row) const {
     return text;
   }
   const auto direction = row.place.kind == Place::Kind::egress ? policy::Direction::egress : policy::Direction::ingress;
-  text.rule = engine_->deciding_rule(direction, row.verdict);
+  const policy::PolicyEngine& engine = *view(row.version).engine;
+  text.rule = engine.deciding_rule(direction, row.verdict);
   if (row.verdict.cause == policy::Cause::unmodelled) {
     text.span = cluster_.unmodelled[row.verdict.unmodelled].span;
   } else if (row.verdict.policy.is_valid()) {
-    text.span = engine_->policy(row.verdict.policy).span;
+    text.span = engine.policy(row.verdict.policy).span;
   }
   return text;
 }

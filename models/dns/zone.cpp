@@ -116,7 +116,7 @@ std::string endpoint_label(const Backend& backend) {
 }
 
 Zone::Zone(const cluster::Cluster& cluster, NameTable& names, ExternalRecords externals)
-    : cluster_(cluster), names_(names), domain_(normalized(cluster.cluster_domain)), externals_(std::move(externals)) {
+    : cluster_(&cluster), names_(names), domain_(normalized(cluster.cluster_domain)), externals_(std::move(externals)) {
   for (std::size_t i = 0; i < cluster.namespaces.size(); ++i) {
     namespaces_.emplace(normalized(cluster.namespaces[i].name), cluster::NamespaceId(i));
   }
@@ -129,6 +129,11 @@ Zone::Zone(const cluster::Cluster& cluster, NameTable& names, ExternalRecords ex
     answers_.push_back(with_code(rcode));
     answers_.back().message_bytes = answers_.back().compressed_bytes = query_bytes(domain_);
   }
+}
+
+void Zone::update(const cluster::Cluster& cluster) {
+  cluster_ = &cluster;
+  by_question_.clear();
 }
 
 AnswerId Zone::resolve(NameId name, RecordType type, Scope scope) {
@@ -218,7 +223,7 @@ Answer Zone::make_in_zone(std::string_view name, RecordType type, int links) con
   if (found == services_.end()) {
     return with_code(Rcode::nxdomain);
   }
-  return make_service(cluster_.services[found->second.index()], request, type, links);
+  return make_service(cluster_->services[found->second.index()], request, type, links);
 }
 
 Answer Zone::make_pod(const Request& request, RecordType type) const {
@@ -261,7 +266,7 @@ Answer Zone::make_service(const Service& service, const Request& request, Record
   }
   const auto add_backend = [&](const Backend& backend) {
     const std::string label = endpoint_label(backend);
-    if (!is_ready(cluster_, service, backend) || (!request.endpoint.empty() && label != request.endpoint)) {
+    if (!is_ready(*cluster_, service, backend) || (!request.endpoint.empty() && label != request.endpoint)) {
       return;
     }
     is_found = true;
@@ -313,19 +318,19 @@ Answer Zone::make_reverse(std::string_view name, RecordType type) const {
   const auto address = reverse_address(name);
   Answer answer;
   if (address) {
-    for (const Service& service : cluster_.services) {
+    for (const Service& service : cluster_->services) {
       if (!service.cluster_ip.is_unspecified() && service.cluster_ip == *address) {
         answer.texts.push_back(
-            normalized(service.name + "." + cluster_.namespaces[service.name_space.index()].name + ".svc") + "." +
+            normalized(service.name + "." + cluster_->namespaces[service.name_space.index()].name + ".svc") + "." +
             domain_);
       }
     }
     if (answer.texts.empty()) {  // endpoints only when no ClusterIP matches; one name for each Service that owns it
-      for (const Service& service : cluster_.services) {
-        const std::string& name_space = cluster_.namespaces[service.name_space.index()].name;
+      for (const Service& service : cluster_->services) {
+        const std::string& name_space = cluster_->namespaces[service.name_space.index()].name;
         bool is_found = false;
         const auto look_at = [&](const Backend& backend) {
-          if (!is_found && backend.ip == *address && is_ready(cluster_, service, backend)) {
+          if (!is_found && backend.ip == *address && is_ready(*cluster_, service, backend)) {
             is_found = true;
             answer.texts.push_back(endpoint_label(backend) + "." +
                                    normalized(service.name + "." + name_space + ".svc") + "." + domain_);

@@ -65,6 +65,10 @@ class Zone {
   /// `cluster` outlives the zone. O(Services).
   Zone(const cluster::Cluster& cluster, NameTable& names, ExternalRecords externals = {});
 
+  /// From now on answers are those of `cluster`, a later state with the same Services under the same ids; it outlives
+  /// the zone. Answers already given stay as they are.
+  void update(const cluster::Cluster& cluster);
+
   /// Whose answer is asked for: a CoreDNS pod's, or that of the servers outside, which know no cluster name.
   enum class Scope : std::uint8_t { cluster, outside };
 
@@ -100,7 +104,7 @@ class Zone {
   Answer make_external(std::string_view name, RecordType type) const;
   void measure(std::string_view name, Answer& answer, RecordType type) const;
 
-  const cluster::Cluster& cluster_;
+  const cluster::Cluster* cluster_;
   NameTable& names_;
   std::string domain_;
   ExternalRecords externals_;

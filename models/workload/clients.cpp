@@ -63,6 +63,7 @@ Clients::Clients(des::Simulator& simulator, dataplane::Network& network, transpo
                  dns::Resolver& resolver, Servers& servers, std::span<const WorkloadSpec> workloads, std::uint64_t seed,
                  Window window, RequestLog& log)
     : simulator_(simulator),
+      network_(network),
       cluster_(network.cluster()),
       transport_(transport),
       resolver_(resolver),
@@ -85,8 +86,8 @@ Clients::Clients(des::Simulator& simulator, dataplane::Network& network, transpo
     const WorkloadSpec& spec = workloads[w];
     PODWIRE_CHECK(spec.timeout > Duration::zero(), "workload", "a request has a deadline");
     Loop loop{.arrivals = ArrivalProcess(seed, w, spec.arrivals),
-              .clients = running(cluster_, spec.from.pods),
-              .targets = running(cluster_, spec.to.pods),
+              .clients = running(network.current_state(), spec.from.pods),
+              .targets = running(network.current_state(), spec.to.pods),
               .external = spec.from.is_external() ? network.external(spec.from.external) : dataplane::ExternalId(),
               .host = spec.to.kind == Target::Kind::host ? resolver.intern_host(spec.to.host) : dns::HostId()};
     loops_.push_back(std::move(loop));
@@ -99,6 +100,20 @@ void Clients::start() {
   }
   // An event of its own: the next arrival of a slow loop may be hours away.
   simulator_.at(window_.end, source_.plus(static_cast<std::uint32_t>(2 * workloads_.size())), window_end_, 0);
+}
+
+void Clients::apply_change(const cluster::Cluster& state) {
+  if (phase_begins_.empty()) {
+    for (WorkloadResult& result : results_) {  // all that was so far is the first phase
+      result.phases.push_back({.requests = result.requests, .outcomes = result.outcomes});
+    }
+  }
+  phase_begins_.push_back(simulator_.now());
+  for (std::size_t w = 0; w < loops_.size(); ++w) {
+    loops_[w].clients = running(state, workloads_[w].from.pods);
+    loops_[w].targets = running(state, workloads_[w].to.pods);
+    results_[w].phases.emplace_back();
+  }
 }
 
 void Clients::on_window_end(std::uint32_t /*unused*/) {
@@ -142,6 +157,9 @@ void Clients::on_arrival(std::uint32_t workload) {
   open_counted_ += request.is_counted ? 1 : 0;
   ++loop.traffic.arrived;
   results_[workload].requests += request.is_counted ? 1 : 0;
+  if (request.is_counted && !phase_begins_.empty()) {
+    ++results_[workload].phases.back().requests;
+  }
   schedule_next(workload);
   begin(index);
 }
@@ -196,7 +214,7 @@ std::pair<IpAddress, Port> Clients::destination_of(const Request& request) const
       return {cluster_.pods[pod.index()].ip, spec.to.port};
     }
     case Target::Kind::service: {
-      const cluster::Service& service = cluster_.services[spec.to.service.index()];
+      const cluster::Service& service = network_.current_state().services[spec.to.service.index()];
       if (!service.is_headless && !spec.from.is_external()) {
         return {service.cluster_ip, spec.to.port};
       }
@@ -392,6 +410,11 @@ void Clients::end(std::uint32_t index, Outcome outcome) {
   if (request.is_counted) {
     WorkloadResult& result = results_[request.workload];
     ++result.outcomes[static_cast<std::size_t>(outcome)];
+    if (!phase_begins_.empty()) {
+      const auto next = std::upper_bound(phase_begins_.begin(), phase_begins_.end(), request.arrived);
+      const auto phase = static_cast<std::size_t>(next - phase_begins_.begin());
+      ++result.phases[phase].outcomes[static_cast<std::size_t>(outcome)];
+    }
     if (request.resolved != Time::never()) {
       result.dns.add((request.resolved - request.arrived).ps());
     }

@@ -51,6 +51,9 @@ class Clients {
   /// ended; the simulator is stopped then.
   void start();
   bool is_finished() const { return finished_; }
+  /// Another state of the cluster is true from now on: other pods may ask and be asked, and a phase of the counts
+  /// begins.
+  void apply_change(const cluster::Cluster& state);
   /// Ends the counted requests that an interrupted run leaves behind, as Outcome::unfinished.
   void give_up();
 
@@ -115,6 +118,7 @@ class Clients {
   static constexpr std::uint32_t kNone = 0xffff'ffff;
 
   des::Simulator& simulator_;
+  dataplane::Network& network_;
   const cluster::Cluster& cluster_;
   transport::Transport& transport_;
   dns::Resolver& resolver_;
@@ -133,6 +137,7 @@ class Clients {
   std::vector<Request> requests_;
   std::vector<std::uint32_t> free_;
   std::vector<WorkloadResult> results_;
+  std::vector<Time> phase_begins_;  // of all phases but the first
   std::uint64_t open_counted_ = 0;
   bool finished_ = false;
 };

@@ -2,9 +2,11 @@
 #include "models/workload/play.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 
 #include "models/dns/dns.hpp"
+#include "models/workload/changes.hpp"
 #include "models/workload/clients.hpp"
 #include "models/workload/sampling.hpp"
 
@@ -27,6 +29,36 @@ topology::Underlay build_underlay(const UnderlaySpec& spec, std::size_t nodes) {
   return topology::Underlay(options);
 }
 
+// Packets that an unchanged policy turned away before and after a change are one row to people.
+void merge_equal(std::vector<DropRow>& rows) {
+  const auto key = [](const DropRow& r) {
+    return std::tie(r.reason, r.where, r.rule, r.workload, r.span.source, r.span.begin);
+  };
+  std::sort(rows.begin(), rows.end(), [&](const DropRow& a, const DropRow& b) { return key(a) < key(b); });
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    if (key(rows[i]) == key(rows[last])) {
+      rows[last].packets += rows[i].packets;
+    } else if (++last != i) {
+      rows[last] = std::move(rows[i]);
+    }
+  }
+  rows.resize(rows.empty() ? 0 : last + 1);
+}
+
+std::vector<ChangeRow> change_rows(const control::Timeline& timeline) {
+  std::vector<ChangeRow> rows;
+  for (control::Version version = 1; version <= timeline.change_count(); ++version) {
+    const control::Change& change = timeline.change(version);
+    rows.push_back({.text = change.text,
+                    .made = change.made.since_start(),
+                    .concerns_policy = change.concerns_policy,
+                    .first_enforced = timeline.first_enforced(version).since_start(),
+                    .last_enforced = timeline.last_enforced(version).since_start()});
+  }
+  return rows;
+}
+
 std::vector<DropRow> drop_rows(const dataplane::Network& network, std::size_t workloads) {
   std::vector<DropRow> rows;
   for (const dataplane::DropRow& row : network.drops().rows()) {
@@ -38,6 +70,7 @@ std::vector<DropRow> drop_rows(const dataplane::Network& network, std::size_t wo
                     .workload = row.account < workloads ? WorkloadIndex(row.account) : WorkloadIndex(),
                     .packets = row.packets});
   }
+  merge_equal(rows);
   std::sort(rows.begin(), rows.end(), [](const DropRow& a, const DropRow& b) {
     return std::tie(b.packets, a.reason, a.where, a.rule, a.workload) <
            std::tie(a.packets, b.reason, b.where, b.rule, b.workload);
@@ -59,22 +92,40 @@ PacketCounts packet_counts(const dataplane::Network& network) {
 
 RunResult play(const RunInput& input) {
   PODWIRE_CHECK(input.engine != nullptr, "workload", "a run has a policy engine");
-  const cluster::Cluster& cluster = input.engine->cluster();
+  const cluster::Cluster& cluster = input.timeline != nullptr ? *input.timeline->all : input.engine->cluster();
   des::Simulator simulator({.seed = input.seed, .plain_heap = input.plain_heap});
   const topology::Underlay underlay = build_underlay(input.underlay, cluster.nodes.size());
   control::ChangeLog log(static_cast<std::uint32_t>(cluster.nodes.size()));
-  dataplane::Network network(simulator, *input.engine, log, underlay,
+  std::optional<control::Timeline> timeline;
+  if (input.timeline != nullptr) {
+    timeline.emplace(*input.timeline, input.seed);
+  }
+  dataplane::Network network(simulator,
+                             {.cluster = &cluster,
+                              .profile = &input.engine->profile(),
+                              .engine = input.engine,
+                              .log = &log,
+                              .underlay = &underlay,
+                              .timeline = timeline ? &*timeline : nullptr},
                              {.seed = input.seed, .underlay_mtu = input.underlay.mtu});
   transport::Transport transport(simulator, network, {.seed = input.seed});
   dns::DnsOptions dns_options;
   dns_options.seed = input.seed;
   dns_options.externals = input.externals;
   dns::Dns dns(simulator, transport, network, cluster, dns_options);
+  if (timeline) {
+    dns.zone().update(input.engine->cluster());  // that of the beginning, where all pods are not there yet
+  }
   Servers servers(simulator, transport, input.workloads, cluster.pods.size(), input.seed);
   RequestLog requests(input);
   const Window window{.begin = Time::start() + input.warmup, .end = input.end()};
   Clients clients(simulator, network, transport, dns.resolver(), servers, input.workloads, input.seed, window,
                   requests);
+
+  std::optional<Changes> changes;
+  if (timeline) {
+    changes.emplace(simulator, *timeline, network, dns.zone(), clients);
+  }
 
   if (input.control != nullptr) {
     simulator.interrupt_with(&input.control->stop);
@@ -101,6 +152,9 @@ RunResult play(const RunInput& input) {
   result.events = simulator.event_count();
   result.fingerprint = simulator.fingerprint().value();
   result.simulated = simulator.now().since_start();
+  if (timeline) {
+    result.changes = change_rows(*timeline);
+  }
   result.notes = clients.notes();
   for (const cluster::Assumption& note : service::notes(cluster)) {
     result.notes.push_back(note.text);

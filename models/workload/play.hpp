@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "models/control/timeline.hpp"
 #include "models/dns/zone.hpp"
 #include "models/policy/engine.hpp"
 #include "models/workload/spec.hpp"
@@ -33,8 +34,18 @@ struct ReachabilityRow {
   std::string connections;
 };
 
+/// A change of the timeline as it went: times count from the start of the run, warm-up included.
+struct ChangeRow {
+  std::string text;
+  Duration made;
+  bool concerns_policy = false;  // nodes act on it: the two times below mean something
+  Duration first_enforced;       // by the first node
+  Duration last_enforced;        // by the last
+};
+
 struct RunInput {
   policy::PolicyEngine* engine = nullptr;  // brings cluster, policies and profile; used by this run's thread alone
+  const control::TimelineInput* timeline = nullptr;  // what changes; its first state is the engine's. Null: nothing
   std::span<const WorkloadSpec> workloads;
   UnderlaySpec underlay;
   std::uint64_t seed = 1;
@@ -60,13 +71,20 @@ struct DropRow {
   std::uint64_t packets = 0;  // whole run, warm-up included, so that conservation holds
 };
 
+/// Requests that arrived between two changes.
+struct PhaseCounts {
+  std::uint64_t requests = 0;
+  std::array<std::uint64_t, kOutcomeCount> outcomes = {};
+};
+
 /// Requests counted in the measured window, and how long each part of them took, over those that completed that part.
 struct WorkloadResult {
   std::uint64_t requests = 0;
   std::array<std::uint64_t, kOutcomeCount> outcomes = {};  // sums to `requests`
-  stats::Histogram dns;      // picoseconds: arrival to address known; empty when nothing was resolved
-  stats::Histogram connect;  // picoseconds: first SYN to established; empty for UDP and DNS
-  stats::Histogram total;    // picoseconds: arrival to the last byte, ok requests only
+  std::vector<PhaseCounts> phases;  // before the first change, after it, … ; empty without changes
+  stats::Histogram dns;             // picoseconds: arrival to address known; empty when nothing was resolved
+  stats::Histogram connect;         // picoseconds: first SYN to established; empty for UDP and DNS
+  stats::Histogram total;           // picoseconds: arrival to the last byte, ok requests only
   std::uint64_t count(Outcome outcome) const { return outcomes[static_cast<std::size_t>(outcome)]; }
 };
 
@@ -82,6 +100,7 @@ struct PacketCounts {
 struct RunResult {
   std::vector<WorkloadResult> workloads;  // as RunInput::workloads
   std::vector<DropRow> drops;             // most packets first; ties by reason, where, rule
+  std::vector<ChangeRow> changes;
   PacketCounts packets;
   std::uint64_t events = 0;
   std::uint64_t fingerprint = 0;

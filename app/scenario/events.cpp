@@ -1,0 +1,569 @@
+// Two passes. The first counts which pods each set ever has, from names and replica counts alone, and asks for their
+// union; the second walks every set's events again with ids, and makes its states.
+#include "app/scenario/events.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "app/scenario/policy_sets.hpp"
+#include "models/cluster/kinds.hpp"
+#include "models/cluster/snapshot.hpp"
+#include "sim/base/check.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::scenario {
+namespace {
+
+using cluster::Cluster;
+using cluster::Object;
+using cluster::WorkloadKind;
+
+constexpr std::uint64_t kMostReplicas = 1'000'000;
+
+// An owner of pods, or a bare pod.
+struct OwnerKey {
+  std::string name_space;
+  WorkloadKind kind = WorkloadKind::pod;
+  std::string name;
+  auto operator<=>(const OwnerKey&) const = default;
+  std::string text() const {
+    return fmt::format("{}/{}/{}", name_space, cluster::find_kind_by_word(cluster::to_string(kind))->singular, name);
+  }
+};
+
+// Ordinals of an owner's pods that are there, in the order in which they came, and how many there ever were.
+struct Replicas {
+  std::vector<std::uint32_t> live;
+  std::uint32_t ever = 0;
+};
+
+// What an event does to one set.
+struct Steps {
+  std::vector<std::pair<OwnerKey, std::uint32_t>> appear;
+  std::vector<std::pair<OwnerKey, std::uint32_t>> disappear;
+  std::vector<const Object*> policies;
+  std::vector<const Object*> pod_labels;        // bare pods applied again
+  std::vector<const Object*> namespace_labels;  // namespaces applied
+  std::vector<Text> deleted_policies;
+  std::vector<std::string> deleted_namespaces;
+  std::vector<std::string> texts;
+};
+
+bool same(config::Node a, config::Node b) {
+  if (a.kind() != b.kind() || a.size() != b.size() || a.text() != b.text()) {
+    return false;
+  }
+  if (a.is_sequence()) {
+    auto other = b.begin();
+    for (const config::Node item : a) {
+      if (!same(item, *other)) {
+        return false;
+      }
+      ++other;
+    }
+  } else if (a.is_mapping()) {
+    for (const config::Node member : a) {
+      if (!same(member, b.find(member.key()))) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+std::vector<std::string_view> parts_of(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t slash = text.find('/');
+    parts.push_back(text.substr(0, slash));
+    if (slash == std::string_view::npos) {
+      return parts;
+    }
+    text.remove_prefix(slash + 1);
+  }
+}
+
+bool is_replicated(WorkloadKind kind) {
+  return kind == WorkloadKind::deployment || kind == WorkloadKind::replica_set || kind == WorkloadKind::stateful_set ||
+         kind == WorkloadKind::replication_controller;
+}
+
+class Planner {
+ public:
+  Planner(const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts,
+          const cluster::ObjectStore& base, Diagnostics& diagnostics)
+      : events_(events), starts_(starts), diagnostics_(diagnostics) {
+    for (const Object& object : base.objects()) {
+      objects_.emplace(object.full_name(), &object);
+    }
+    steps_.resize(starts.size());
+  }
+
+  // The first pass.
+  std::vector<cluster::LatePods> find_late_pods() {
+    std::vector<std::map<OwnerKey, Replicas>> replicas(starts_.size());
+    std::map<OwnerKey, std::uint32_t> ever;  // of the union
+    std::vector<cluster::LatePods> late;
+    for (const LoadedEvent& event : events_) {
+      std::set<OwnerKey> touched;
+      bool is_first = true;  // problems are the same in every set
+      for (std::size_t s = 0; s < starts_.size(); ++s) {
+        steps_[s].emplace_back();
+        if (!concerns(event, s)) {
+          continue;
+        }
+        Diagnostics problems;
+        take(event, *starts_[s].cluster, replicas[s], steps_[s].back(), problems);
+        if (is_first) {
+          diagnostics_.append(problems);
+        }
+        is_first = false;
+        for (const auto& [key, ordinal] : steps_[s].back().appear) {
+          touched.insert(key);
+        }
+      }
+      for (const OwnerKey& key : touched) {
+        std::uint32_t most = 0;
+        for (const auto& set : replicas) {
+          const auto at = set.find(key);
+          most = at == set.end() ? most : std::max(most, at->second.ever);
+        }
+        std::uint32_t& known = ever.try_emplace(key, count_at_start(key)).first->second;
+        if (most > known) {
+          late.push_back({.object = full_name(key), .replicas = most - known, .is_new = !is_at_start(key)});
+          known = most;
+        }
+      }
+    }
+    return late;
+  }
+
+  // The second pass, for one set; null when nothing concerns it.
+  std::unique_ptr<TimelinePlan> plan(std::size_t s, const Cluster& all) {
+    auto plan = std::make_unique<TimelinePlan>();
+    plan->all = &all;
+    std::vector<cluster::PodId> absent;
+    for (std::size_t p = starts_[s].cluster->pods.size(); p < all.pods.size(); ++p) {
+      absent.emplace_back(p);
+    }
+    plan->owned_clusters.push_back(cluster::first_snapshot(all, absent));
+    take_unmodelled(*starts_[s].cluster, plan->owned_clusters.back());
+    plan->owned_policies.push_back(*starts_[s].policies);
+    plan->clusters.push_back(&plan->owned_clusters.back());
+    plan->policies.push_back(&plan->owned_policies.back());
+    for (std::size_t e = 0; e < events_.size(); ++e) {
+      if (concerns(events_[e], s)) {
+        add_state(*plan, events_[e], steps_[s][e], all);
+      }
+    }
+    return plan->changes.empty() ? nullptr : std::move(plan);
+  }
+
+ private:
+  bool concerns(const LoadedEvent& event, std::size_t s) const {
+    const auto& sets = event.file->policy_sets;
+    return sets.empty() ||
+           std::any_of(sets.begin(), sets.end(), [&](const Text& name) { return name.text == *starts_[s].name; });
+  }
+
+  void error(Diagnostics& out, std::string code, std::string message, Span span, std::string help = {}) const {
+    out.error(std::move(code), std::move(message), span, std::move(help));
+  }
+
+  static cluster::WorkloadId find(const Cluster& cluster, const OwnerKey& key) {
+    const cluster::NamespaceId name_space = cluster.find_namespace(key.name_space);
+    return name_space.is_valid() ? cluster.find_workload(name_space, key.kind, key.name) : cluster::WorkloadId::none();
+  }
+
+  // All sets begin with the same pods.
+  bool is_at_start(const OwnerKey& key) const { return find(*starts_.front().cluster, key).is_valid(); }
+  std::uint32_t count_at_start(const OwnerKey& key) const {
+    const cluster::WorkloadId id = find(*starts_.front().cluster, key);
+    return id.is_valid() ? static_cast<std::uint32_t>(starts_.front().cluster->workloads[id.index()].pods.size()) : 0;
+  }
+  std::string full_name(const OwnerKey& key) const { return key.text(); }
+
+  Replicas& replicas_of(const OwnerKey& key, std::map<OwnerKey, Replicas>& all) const {
+    const auto [at, is_new] = all.try_emplace(key);
+    if (is_new) {
+      at->second.ever = count_at_start(key);
+      for (std::uint32_t i = 0; i < at->second.ever; ++i) {
+        at->second.live.push_back(i);
+      }
+    }
+    return at->second;
+  }
+
+  // Pods of a StatefulSet keep their ordinals; of other owners each new pod is another one, and the youngest go first
+  // (k8s.io/kubernetes pkg/controller, ActivePodsWithRanks: the newer pod is deleted).
+  void scale(const OwnerKey& key, std::uint32_t wanted, std::map<OwnerKey, Replicas>& all, Steps& steps) const {
+    Replicas& it = replicas_of(key, all);
+    while (it.live.size() > wanted) {
+      steps.disappear.emplace_back(key, it.live.back());
+      it.live.pop_back();
+    }
+    const bool keeps = key.kind == WorkloadKind::stateful_set || key.kind == WorkloadKind::pod;
+    while (it.live.size() < wanted) {
+      const std::uint32_t ordinal = keeps ? static_cast<std::uint32_t>(it.live.size()) : it.ever;
+      it.ever = std::max(it.ever, ordinal + 1);
+      it.live.push_back(ordinal);
+      steps.appear.emplace_back(key, ordinal);
+    }
+  }
+
+  void take(const LoadedEvent& event, const Cluster& cluster, std::map<OwnerKey, Replicas>& all, Steps& steps,
+            Diagnostics& problems) {
+    for (const Text& text : event.file->remove) {
+      take_delete(text, cluster, all, steps, problems);
+    }
+    for (const Object& object : event.applied.objects()) {
+      take_apply(object, all, steps, problems);
+    }
+  }
+
+  void take_apply(const Object& object, std::map<OwnerKey, Replicas>& all, Steps& steps, Diagnostics& problems) {
+    if (object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") {
+      steps.policies.push_back(&object);
+      steps.texts.push_back(fmt::format("apply {}", object.full_name()));
+      return;
+    }
+    if (object.kind == "Namespace" && object.group().empty()) {
+      steps.namespace_labels.push_back(&object);
+      steps.texts.push_back(fmt::format("apply {}", object.full_name()));
+      return;
+    }
+    const auto kind = cluster::workload_kind(object.kind);
+    if (!kind || (!is_replicated(*kind) && *kind != WorkloadKind::pod)) {
+      error(problems, "not-supported-yet", fmt::format("an event cannot apply a {} yet", printable(object.kind)),
+            object.span,
+            "NetworkPolicies, Namespaces, Pods, Deployments, ReplicaSets, StatefulSets and ReplicationControllers can "
+            "be applied; move the object to a layer of cluster.from");
+      return;
+    }
+    const OwnerKey key{.name_space = object.name_space, .kind = *kind, .name = object.name};
+    const auto [at, is_new] = objects_.emplace(object.full_name(), &object);
+    const std::string_view field = *kind == WorkloadKind::pod ? "spec" : "template";
+    const config::Node was =
+        *kind == WorkloadKind::pod ? at->second->node.find("spec") : at->second->node.find("spec").find("template");
+    const config::Node is =
+        *kind == WorkloadKind::pod ? object.node.find("spec") : object.node.find("spec").find("template");
+    if (!is_new && !same(was, is)) {
+      error(problems, "not-supported-yet",
+            fmt::format("{} comes with another {}, and rollouts are not played yet", printable(object.full_name()),
+                        field),
+            is.is_present() ? is.span() : object.span,
+            *kind == WorkloadKind::pod ? "a pod's spec cannot be changed; delete it and apply one of another name"
+                                       : "only its replicas can change; or delete it and apply one of another name");
+      return;
+    }
+    if (*kind == WorkloadKind::pod) {
+      if (!replicas_of(key, all).live.empty()) {
+        steps.texts.push_back(fmt::format("apply {}", key.text()));
+      } else {
+        steps.texts.push_back(fmt::format("start {}", key.text()));
+      }
+      scale(key, 1, all, steps);
+      steps.pod_labels.push_back(&object);
+      return;
+    }
+    const std::size_t before = replicas_of(key, all).live.size();
+    const auto wanted = replica_count(object, problems);
+    if (wanted) {
+      scale(key, *wanted, all, steps);
+      steps.texts.push_back(fmt::format("scale {} {} → {}", key.text(), before, *wanted));
+    }
+  }
+
+  std::optional<std::uint32_t> replica_count(const Object& object, Diagnostics& problems) const {
+    const config::Node node = object.node.find("spec").find("replicas");
+    if (node.is_null()) {
+      return 1;
+    }
+    std::uint64_t value = 0;
+    const std::string_view text = node.text();
+    const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc() || stop != text.data() + text.size() || text.empty() || value > kMostReplicas) {
+      error(problems, "bad-value", fmt::format("\"{}\" is no number of replicas", printable(text, 60)), node.span());
+      return std::nullopt;
+    }
+    return static_cast<std::uint32_t>(value);
+  }
+
+  void take_delete(const Text& text, const Cluster& cluster, std::map<OwnerKey, Replicas>& all, Steps& steps,
+                   Diagnostics& problems) {
+    const auto parts = parts_of(text.text);
+    const cluster::KindInfo* kind = parts.size() >= 2 ? cluster::find_kind_by_word(parts[parts.size() - 2]) : nullptr;
+    steps.texts.push_back(fmt::format("delete {}", text.text));
+    if (kind != nullptr && kind->kind == "Namespace" && parts.size() == 2) {
+      delete_namespace(std::string(parts[1]), text, cluster, all, steps, problems);
+      return;
+    }
+    if (kind != nullptr && parts.size() == 3 && kind->kind == "NetworkPolicy") {
+      steps.deleted_policies.push_back(text);
+      return;
+    }
+    const auto workload = kind != nullptr && parts.size() == 3 ? cluster::workload_kind(kind->kind) : std::nullopt;
+    if (!workload) {
+      error(problems, "bad-name", fmt::format("\"{}\" names nothing that an event can delete", printable(text.text)),
+            text.span,
+            "for example backend/networkpolicy/allow-all, frontend/pod/web-0, frontend/deployment/web or "
+            "namespace/staging");
+      return;
+    }
+    const OwnerKey key{.name_space = std::string(parts[0]), .kind = *workload, .name = std::string(parts[2])};
+    if (is_at_start(key) || all.contains(key)) {
+      if (replicas_of(key, all).live.empty()) {
+        error(problems, "unknown-object", fmt::format("\"{}\" has no pod left to delete", printable(text.text)),
+              text.span);
+      }
+      scale(key, 0, all, steps);
+      return;
+    }
+    if (*workload == WorkloadKind::pod) {
+      delete_owned_pod(text, cluster.find_pod(cluster.find_namespace(key.name_space), key.name), cluster, all, steps,
+                       problems);
+      return;
+    }
+    error(problems, "unknown-object", fmt::format("there is no \"{}\" to delete", printable(text.text)), text.span);
+  }
+
+  // Its controller starts another one in its place at once.
+  void delete_owned_pod(const Text& text, cluster::PodId pod, const Cluster& cluster, std::map<OwnerKey, Replicas>& all,
+                        Steps& steps, Diagnostics& problems) {
+    if (!pod.is_valid()) {
+      error(problems, "unknown-object", fmt::format("there is no \"{}\" to delete", printable(text.text)), text.span,
+            "pods that an event brought are deleted with their owner, or by scaling it");
+      return;
+    }
+    const cluster::Pod& it = cluster.pods[pod.index()];
+    const cluster::Workload& owner = cluster.workloads[it.workload.index()];
+    const OwnerKey key{
+        .name_space = cluster.namespaces[owner.name_space.index()].name, .kind = owner.kind, .name = owner.name};
+    if (!is_replicated(owner.kind) || owner.kind == WorkloadKind::stateful_set) {
+      error(problems, "not-supported-yet",
+            fmt::format("a pod of a {} cannot be deleted alone yet", cluster::to_string(owner.kind)), text.span,
+            "delete or scale its owner");
+      return;
+    }
+    Replicas& replicas = replicas_of(key, all);
+    if (std::erase(replicas.live, it.ordinal) == 0) {
+      error(problems, "unknown-object", fmt::format("\"{}\" is deleted already", printable(text.text)), text.span);
+      return;
+    }
+    steps.disappear.emplace_back(key, it.ordinal);
+    scale(key, static_cast<std::uint32_t>(replicas.live.size()) + 1, all, steps);
+  }
+
+  void delete_namespace(const std::string& name, const Text& text, const Cluster& cluster,
+                        std::map<OwnerKey, Replicas>& all, Steps& steps, Diagnostics& problems) {
+    const cluster::NamespaceId id = cluster.find_namespace(name);
+    if (!id.is_valid()) {
+      error(problems, "unknown-object", fmt::format("there is no namespace \"{}\" to delete", printable(name)),
+            text.span);
+      return;
+    }
+    for (const cluster::Workload& workload : cluster.workloads) {
+      if (workload.name_space == id) {
+        replicas_of({.name_space = name, .kind = workload.kind, .name = workload.name}, all);
+      }
+    }
+    for (auto& [key, replicas] : all) {
+      if (key.name_space == name) {
+        for (const std::uint32_t ordinal : replicas.live) {
+          steps.disappear.emplace_back(key, ordinal);
+        }
+        replicas.live.clear();
+      }
+    }
+    steps.deleted_namespaces.push_back(name);
+  }
+
+  // ---- with ids
+
+  static cluster::PodId pod_of(const Cluster& all, const OwnerKey& key, std::uint32_t ordinal) {
+    const cluster::WorkloadId id = find(all, key);
+    PODWIRE_CHECK(id.is_valid() && ordinal < all.workloads[id.index()].pods.size(), "scenario",
+                  "the union holds every pod");
+    return all.workloads[id.index()].pods[ordinal];
+  }
+
+  // A set with `base: none` has less of it than the union was built with.
+  static void take_unmodelled(const Cluster& from, Cluster& to) {
+    const auto take = [&](const std::vector<cluster::UnmodelledObject>& objects) {
+      std::vector<cluster::UnmodelledObject> out = objects;
+      for (cluster::UnmodelledObject& object : out) {
+        if (object.name_space.is_valid()) {
+          object.name_space = to.find_namespace(from.namespaces[object.name_space.index()].name);
+        }
+      }
+      return out;
+    };
+    to.unmodelled = take(from.unmodelled);
+    to.ignored = take(from.ignored);
+  }
+
+  // What `kubectl apply` of a whole object does to its labels.
+  static cluster::LabelChange replaced(const Cluster& cluster, cluster::LabelSetId labels, const Object& object) {
+    cluster::LabelChange change;
+    const config::Node wanted = object.node.find("metadata").find("labels");
+    for (const cluster::Label& label : cluster.label_sets[labels]) {
+      const std::string key(cluster.strings[label.key]);
+      if (key != "kubernetes.io/metadata.name" && !wanted.find(key).is_present()) {
+        change.emplace_back(key, std::nullopt);
+      }
+    }
+    for (const config::Node label : wanted) {
+      if (label.key() != "kubernetes.io/metadata.name") {
+        change.emplace_back(std::string(label.key()), std::string(label.text()));
+      }
+    }
+    return change;
+  }
+
+  void add_labels(const EventLabels& labels, const Cluster& state, cluster::SnapshotChange& change) {
+    const auto parts = parts_of(labels.object.text);
+    const cluster::KindInfo* kind = parts.size() >= 2 ? cluster::find_kind_by_word(parts[parts.size() - 2]) : nullptr;
+    const auto fail = [&](std::string code, std::string message, std::string help = {}) {
+      if (reported_.insert(labels.span).second) {
+        diagnostics_.error(std::move(code), std::move(message), labels.object.span, std::move(help));
+      }
+    };
+    if (kind != nullptr && kind->kind == "Namespace" && parts.size() == 2) {
+      if (const auto id = state.find_namespace(parts[1]); id.is_valid()) {
+        change.namespace_labels.emplace_back(id, labels.change);
+      } else {
+        fail("unknown-object", fmt::format("there is no namespace \"{}\"", printable(parts[1])));
+      }
+      return;
+    }
+    if (kind == nullptr || kind->kind != "Pod" || parts.size() != 3) {
+      fail("bad-name", fmt::format("\"{}\" names no pod and no namespace", printable(labels.object.text)),
+           "write namespace/pod/name or namespace/<name of a namespace>, for example frontend/pod/web-0 or "
+           "namespace/frontend");
+      return;
+    }
+    const cluster::PodId pod = state.find_pod(state.find_namespace(parts[0]), parts[2]);
+    if (!pod.is_valid() || !cluster::is_there(state, pod)) {
+      fail("unknown-object", fmt::format("there is no pod \"{}\" at that time", printable(labels.object.text)));
+      return;
+    }
+    change.pod_labels.emplace_back(pod, labels.change);
+  }
+
+  void add_state(TimelinePlan& plan, const LoadedEvent& event, const Steps& steps, const Cluster& all) {
+    const Cluster& before = *plan.clusters.back();
+    cluster::SnapshotChange change;
+    for (const auto& [key, ordinal] : steps.appear) {
+      change.appear.push_back(pod_of(all, key, ordinal));
+    }
+    for (const auto& [key, ordinal] : steps.disappear) {
+      change.disappear.push_back(pod_of(all, key, ordinal));
+    }
+    for (const Object* object : steps.pod_labels) {
+      const cluster::PodId pod =
+          pod_of(all, {.name_space = object->name_space, .kind = WorkloadKind::pod, .name = object->name}, 0);
+      if (auto labels = replaced(before, before.shape(pod).labels, *object); !labels.empty()) {
+        change.pod_labels.emplace_back(pod, std::move(labels));
+      }
+    }
+    for (const Object* object : steps.namespace_labels) {
+      const cluster::NamespaceId id = all.find_namespace(object->name);
+      if (auto labels = replaced(before, before.namespaces[id.index()].labels, *object); !labels.empty()) {
+        change.namespace_labels.emplace_back(id, std::move(labels));
+      }
+    }
+    PlannedChange row{.at = event.file->at, .number = event.number, .text = {}};
+    std::vector<std::string> texts = steps.texts;
+    for (const EventLabels& labels : event.file->labels) {
+      add_labels(labels, before, change);
+      texts.push_back(fmt::format("label {}", labels.object.text));
+    }
+    const bool has_policies =
+        !steps.policies.empty() || !steps.deleted_policies.empty() || !steps.deleted_namespaces.empty();
+    if (has_policies) {
+      plan.owned_policies.push_back(*plan.policies.back());
+      change_policies(plan.owned_policies.back(), steps);
+      plan.policies.push_back(&plan.owned_policies.back());
+    } else {
+      plan.policies.push_back(plan.policies.back());
+    }
+    if (change.empty()) {
+      plan.clusters.push_back(&before);
+    } else {
+      plan.owned_clusters.push_back(cluster::next_snapshot(before, all, change));
+      plan.clusters.push_back(&plan.owned_clusters.back());
+    }
+    row.concerns_policy = has_policies || !change.empty();
+    row.concerns_endpoints = !change.appear.empty() || !change.disappear.empty() || !change.pod_labels.empty();
+    row.text = fmt::format("{}", fmt::join(texts, "; "));
+    plan.changes.push_back(std::move(row));
+  }
+
+  void change_policies(policy::PolicySet& set, const Steps& steps) {
+    for (const std::string& name_space : steps.deleted_namespaces) {
+      std::erase_if(set.network_policies, [&](const auto& policy) { return policy.name_space == name_space; });
+    }
+    Diagnostics problems;
+    for (const Text& text : steps.deleted_policies) {
+      delete_policy(set, text, problems);
+      report(problems, text.span);
+    }
+    for (const Object* object : steps.policies) {
+      apply_policy(set, *object, problems);
+      report(problems, object->span);
+    }
+  }
+
+  // The first policy set that meets a problem reports it.
+  void report(Diagnostics& problems, Span where) {
+    if (problems.has_errors() && reported_.insert(where).second) {
+      diagnostics_.append(problems);
+    }
+    problems = Diagnostics();
+  }
+
+  const std::vector<LoadedEvent>& events_;
+  const std::vector<TimelineStart>& starts_;
+  Diagnostics& diagnostics_;
+  std::map<std::string, const Object*> objects_;  // as first defined, in a layer or by an event
+  std::vector<std::vector<Steps>> steps_;         // by set and event
+  std::set<Span> reported_;
+};
+
+}  // namespace
+
+std::size_t TimelinePlan::state_at(Duration at) const {
+  return static_cast<std::size_t>(
+      std::count_if(changes.begin(), changes.end(), [&](const PlannedChange& c) { return c.at <= at; }));
+}
+
+std::vector<std::unique_ptr<TimelinePlan>> plan_timelines(
+    const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts, const cluster::ObjectStore& base,
+    const std::function<const cluster::Cluster*(const std::vector<cluster::LatePods>&)>& build_union,
+    Diagnostics& diagnostics) {
+  std::vector<std::unique_ptr<TimelinePlan>> plans(starts.size());
+  if (events.empty() || starts.empty()) {
+    return plans;
+  }
+  Planner planner(events, starts, base, diagnostics);
+  const std::size_t errors = diagnostics.error_count();
+  const std::vector<cluster::LatePods> late = planner.find_late_pods();
+  if (diagnostics.error_count() != errors) {
+    return plans;
+  }
+  const Cluster* all = build_union(late);
+  if (all == nullptr) {
+    return plans;
+  }
+  for (std::size_t s = 0; s < starts.size(); ++s) {
+    plans[s] = planner.plan(s, *all);
+  }
+  return plans;
+}
+
+}  // namespace podwire::scenario

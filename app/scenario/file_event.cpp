@@ -1,0 +1,81 @@
+// `events`: what happens while a scenario plays. Strictly read, as everything of the file.
+#include <fmt/format.h>
+
+#include "app/scenario/events.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::scenario {
+namespace {
+
+std::vector<Text> texts_of(Section& section, std::string_view key) {
+  std::vector<Text> texts;
+  for (const config::Node node : section.texts(key)) {
+    texts.push_back({std::string(node.text()), node.span()});
+  }
+  return texts;
+}
+
+void check_key(Section& section, config::Node where, std::string_view key) {
+  if (const auto problem = cluster::invalid_label_key(key)) {
+    section.error("bad-value", fmt::format("\"{}\" is no label key: {}", printable(key, 80), *problem), where);
+  } else if (key == "kubernetes.io/metadata.name") {
+    section.error("bad-value", "kubernetes.io/metadata.name cannot be changed", where,
+                  "the API server sets it to the namespace's name");
+  }
+}
+
+EventLabels read_labels(Section& section) {
+  EventLabels labels;
+  labels.span = section.span();
+  section.require("object");
+  if (const auto object = section.string("object")) {
+    labels.object = {*object, section.get("object").span()};
+  }
+  const config::Node set = section.get("set");
+  if (!set.is_null() && !set.is_mapping()) {
+    section.error("wrong-type", "set is a mapping of labels", set, "for example {app: web}");
+  } else {
+    for (const config::Node value : set) {
+      check_key(section, value, value.key());
+      const auto problem = value.is_scalar() ? cluster::invalid_label_value(value.text()) : std::nullopt;
+      if (problem || value.is_sequence() || value.is_mapping()) {
+        section.error("bad-value",
+                      fmt::format("\"{}\" is no label value{}", printable(value.text(), 80),
+                                  problem ? ": " + *problem : std::string()),
+                      value);
+      }
+      labels.change.emplace_back(std::string(value.key()), std::string(value.text()));
+    }
+  }
+  for (const config::Node key : section.texts("remove")) {
+    check_key(section, key, key.text());
+    labels.change.emplace_back(std::string(key.text()), std::nullopt);
+  }
+  if (labels.change.empty()) {
+    section.error("missing-key", "the item changes no label", {}, "give set, remove or both");
+  }
+  section.finish();
+  return labels;
+}
+
+}  // namespace
+
+EventFile read_event_section(Section& section) {
+  EventFile event;
+  event.span = section.span();
+  section.require("at");
+  event.at = section.duration("at").value_or(Duration::zero());
+  event.policy_sets = texts_of(section, "policySets");
+  event.apply = texts_of(section, "apply");
+  event.remove = texts_of(section, "delete");
+  for (Section& item : section.items("label", "Label change")) {
+    event.labels.push_back(read_labels(item));
+  }
+  if (event.apply.empty() && event.remove.empty() && event.labels.empty()) {
+    section.error("missing-key", "the event changes nothing", {}, "give apply, delete or label");
+  }
+  section.finish();
+  return event;
+}
+
+}  // namespace podwire::scenario
