@@ -227,7 +227,7 @@ class Planner {
   }
 
   void take_apply(const Object& object, std::map<OwnerKey, Replicas>& all, Steps& steps, Diagnostics& problems) {
-    if (object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") {
+    if ((object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") || policy::is_admin_policy(object)) {
       steps.policies.push_back(&object);
       steps.texts.push_back(fmt::format("apply {}", object.full_name()));
       return;
@@ -303,7 +303,8 @@ class Planner {
       delete_namespace(std::string(parts[1]), text, cluster, all, steps, problems);
       return;
     }
-    if (kind != nullptr && parts.size() == 3 && kind->kind == "NetworkPolicy") {
+    const bool is_admin = kind != nullptr && kind->group() == "policy.networking.k8s.io" && !kind->is_namespaced;
+    if (kind != nullptr && (is_admin ? parts.size() == 2 : parts.size() == 3 && kind->kind == "NetworkPolicy")) {
       steps.deleted_policies.push_back(text);
       return;
     }

@@ -132,13 +132,18 @@ bool is_known_namespace(const cluster::Object& object, const cluster::Cluster& c
 }  // namespace
 
 void apply_policy(policy::PolicySet& set, const cluster::Object& object, Diagnostics& diagnostics) {
-  if (auto policy = policy::read_network_policy(object, diagnostics)) {
+  if (policy::is_admin_policy(object)) {
+    if (auto policy = policy::read_admin_policy(object, diagnostics)) {
+      put(set.admin_policies, std::move(*policy));
+      policy::warn_of_equal_priorities(set, diagnostics);
+    }
+  } else if (auto policy = policy::read_network_policy(object, diagnostics)) {
     put(set.network_policies, std::move(*policy));
   }
 }
 
 void delete_policy(policy::PolicySet& set, const Text& name, Diagnostics& diagnostics) {
-  remove_policy(set.network_policies, name, diagnostics);
+  remove_policy(set, name, diagnostics);
 }
 
 policy::PolicySet compose_policies(const PolicySetFile& file, const policy::PolicySet& base,

@@ -19,23 +19,6 @@ constexpr Duration kEndpointsP99 = Duration::from_ms(1'950);
 constexpr Duration kNamesP50 = Duration::from_ms(530);
 constexpr Duration kNamesP99 = Duration::from_ms(1'020);
 
-// The members are read where the profile has them.
-template <class Semantics>
-void take_policy(const Semantics& semantics, Programming& out) {
-  if constexpr (requires { semantics.programming_delay.p50; }) {
-    using Shape = decltype(semantics.programming_delay.shape);
-    out.policy = {
-        .shape = semantics.programming_delay.shape == Shape::uniform ? Delay::Shape::uniform : Delay::Shape::lognormal,
-        .p50 = semantics.programming_delay.p50,
-        .p99 = semantics.programming_delay.p99};
-  }
-  if constexpr (requires { semantics.pod_start; }) {
-    using Start = decltype(semantics.pod_start);
-    out.is_open_at_start = semantics.pod_start == Start::open;
-    out.start_window = semantics.pod_start_window;
-  }
-}
-
 }  // namespace
 
 Duration Delay::draw(random::Draw draw) const {
@@ -56,7 +39,12 @@ Duration Delay::draw(random::Draw draw) const {
 
 Programming programming_of(const cni::Profile& profile) {
   Programming out;
-  take_policy(profile.policy, out);
+  const cni::ProgrammingDelay& delay = profile.policy.programming_delay;
+  out.policy = {.shape = delay.shape == cni::DelayShape::uniform ? Delay::Shape::uniform : Delay::Shape::lognormal,
+                .p50 = delay.p50,
+                .p99 = delay.p99};
+  out.is_open_at_start = profile.policy.pod_start == cni::PodStart::open;
+  out.start_window = profile.policy.pod_start_window;
   out.endpoints = {.shape = Delay::Shape::uniform, .p50 = kEndpointsP50, .p99 = kEndpointsP99};
   out.names = {.shape = Delay::Shape::uniform, .p50 = kNamesP50, .p99 = kNamesP99};
   return out;
