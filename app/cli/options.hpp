@@ -48,11 +48,15 @@ struct CommandLine {
   std::vector<OutputRequest> outputs;
   scenario::LoadOptions load;
   std::string record_folder;
-  std::string scenario;              // --scenario
-  std::vector<std::string> cluster;  // --cluster
-  std::string approved;              // --approved: a file
-  std::string fail_on = "any";       // --fail-on: any, opened, closed
-  std::string today;                 // --today: "" for the clock's
+  std::string scenario;                    // --scenario
+  std::vector<std::string> cluster;        // --cluster
+  std::string approved;                    // --approved: a file
+  std::string fail_on = "any";             // --fail-on: any, opened, closed; of lint a severity or none
+  std::string today;                       // --today: "" for the clock's
+  std::vector<std::string> rules;          // --rule
+  std::vector<std::string> skipped_rules;  // --skip
+  bool lists_rules = false;                // --rules
+  bool ignores_annotations = false;        // --no-ignore
   unsigned jobs = 1;
   bool is_quiet = false;
   bool wants_help = false;

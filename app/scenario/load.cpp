@@ -181,6 +181,7 @@ void Loader::open_manifests(const std::vector<std::string>& paths) {
   scenario_.file = std::make_unique<ScenarioFile>();
   scenario_.file->policy_sets.push_back({.name = "current"});
   scenario_.file->cluster.cni.profile.text = "auto";
+  scenario_.file->cluster.options.adds_dns = options_.adds_dns;
   for (const std::string& path : paths) {
     scenario_.path += (scenario_.path.empty() ? "" : " ") + path;
     scenario_.file->cluster.from.push_back({path, {}});
@@ -277,9 +278,19 @@ void Loader::build_from(const cluster::ObjectStore& store) {
     return;
   }
   scenario_.clusters.push_back(std::move(state));
-  for (const Wanted& set : wanted) {
+  for (Wanted& set : wanted) {
     if (set.is_complete) {
       plan_policy_set(*set.file, set.applied, store, *base);
+      if (options_.keeps_objects) {
+        scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(set.applied)));
+        scenario_.policy_sets.back().stores = {scenario_.stores.back().get()};
+      }
+    }
+  }
+  if (options_.keeps_objects) {
+    scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(store)));
+    for (PolicySetPlan& plan : scenario_.policy_sets) {
+      plan.stores.insert(plan.stores.begin(), scenario_.stores.back().get());
     }
   }
 }
