@@ -81,10 +81,17 @@ class SelectorRules {
     if (!at_home.empty() && !has_meant) {
       return;  // both alternatives are there: OR was meant
     }
+    for (const PodKind& kind : at_home) {
+      const bool is_listed =
+          std::any_of(let_in.begin(), let_in.end(), [&](const auto& k) { return k.pod == kind.pod; });
+      if (!is_listed) {
+        not_meant.push_back(kind);
+      }
+    }
     const bool is_in = direction == Direction::ingress;
-    std::string message =
-        fmt::format("{} takes pods of namespaces with {} or pods {} of {}, not pods with both", is_in ? "from" : "to",
-                    spaces->namespace_selector->to_string(), pods->pod_selector->to_string(), policy.name_space);
+    std::string message = fmt::format("{} takes pods of namespaces with {} or pods {} of {}, not only pods with both",
+                                      is_in ? "from" : "to", spaces->namespace_selector->to_string(),
+                                      pods->pod_selector->to_string(), policy.name_space);
     if (!not_meant.empty()) {
       message += fmt::format(": {} {} too", listed(workload_names(context_, not_meant)),
                              is_in ? (not_meant.size() == 1 ? "gets in" : "get in")
