@@ -25,6 +25,22 @@ std::uint32_t unmodelled_in(const LintContext& context, cluster::NamespaceId nam
   return kNobody;
 }
 
+/// Whether a rule of the admin tiers denies the namespace's pods what no other rule allows.
+bool is_denied_by_admins(const LintContext& context, cluster::NamespaceId name_space) {
+  const auto denies_everyone = [](const policy::AdminRule& rule) {
+    return rule.action == policy::RuleAction::deny && rule.ports.empty() &&
+           std::any_of(rule.peers.begin(), rule.peers.end(), [](const policy::AdminPeer& peer) {
+             return peer.kind == policy::AdminPeer::Kind::namespaces && peer.namespace_selector.matches_everything();
+           });
+  };
+  return std::any_of(context.policies.admin_policies.begin(), context.policies.admin_policies.end(),
+                     [&](const policy::AdminPolicy& policy) {
+                       return policy.subject_pods.matches_everything() &&
+                              context.is_namespace_matched(policy.subject_namespaces, name_space) &&
+                              std::any_of(policy.ingress.begin(), policy.ingress.end(), denies_everyone);
+                     });
+}
+
 void namespace_without_default_deny(LintContext& context) {
   std::set<std::string> protected_ones;
   for (const NetworkPolicy& policy : context.policies.network_policies) {
@@ -40,7 +56,7 @@ void namespace_without_default_deny(LintContext& context) {
       return context.cluster.shapes[kind.shape.index()].is_host_network;
     });
     if (kinds.empty() || LintContext::is_system_namespace(name_space.name) ||
-        protected_ones.contains(name_space.name)) {
+        protected_ones.contains(name_space.name) || is_denied_by_admins(context, id)) {
       continue;
     }
     std::vector<std::string> open;
