@@ -239,6 +239,12 @@ void Loader::build() {
     scenario_.sources.push_back(text.text);
   }
   build_from(store);
+  if (options_.keeps_objects) {
+    scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(store)));
+    for (PolicySetPlan& plan : scenario_.policy_sets) {
+      plan.stores.insert(plan.stores.begin(), scenario_.stores.back().get());
+    }
+  }
 }
 
 void Loader::build_from(const cluster::ObjectStore& store) {
@@ -285,12 +291,6 @@ void Loader::build_from(const cluster::ObjectStore& store) {
         scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(set.applied)));
         scenario_.policy_sets.back().stores = {scenario_.stores.back().get()};
       }
-    }
-  }
-  if (options_.keeps_objects) {
-    scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(store)));
-    for (PolicySetPlan& plan : scenario_.policy_sets) {
-      plan.stores.insert(plan.stores.begin(), scenario_.stores.back().get());
     }
   }
 }
