@@ -143,7 +143,11 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.cluster = texts(values, "cluster");
   line.approved = last_text(values, "approved").value_or("");
   line.today = last_text(values, "today").value_or("");
-  line.fail_on = last_text(values, "fail-on").value_or("any");
+  line.fail_on = last_text(values, "fail-on").value_or(verb.name == "lint" ? "warning" : "any");
+  line.rules = comma_lists(texts(values, "rule"));
+  line.skipped_rules = comma_lists(texts(values, "skip"));
+  line.lists_rules = is_switched_on(values, "rules");
+  line.ignores_annotations = is_switched_on(values, "no-ignore");
   auto outputs = parse_outputs(texts(values, "output"), problem, verb.formats);
   if (!outputs) {
     return false;

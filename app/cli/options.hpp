@@ -51,8 +51,12 @@ struct CommandLine {
   std::string scenario;                        // --scenario
   std::vector<std::string> cluster;            // --cluster
   std::string approved;                        // --approved: a file
-  std::string fail_on = "any";                 // --fail-on: any, opened, closed
+  std::string fail_on = "any";                 // --fail-on: any, opened, closed; of lint a severity or none
   std::string today;                           // --today: "" for the clock's
+  std::vector<std::string> rules;              // --rule
+  std::vector<std::string> skipped_rules;      // --skip
+  bool lists_rules = false;                    // --rules
+  bool ignores_annotations = false;            // --no-ignore
   std::vector<std::string> compared_profiles;  // of --cni A,B,C
   unsigned jobs = 1;
   bool is_quiet = false;

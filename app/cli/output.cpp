@@ -33,7 +33,7 @@ constexpr std::size_t kBuffer = std::size_t{1} << 20;
 }  // namespace
 
 std::string_view to_string(Format format) {
-  constexpr std::string_view kNames[] = {"table", "json", "csv", "md", "dot"};
+  constexpr std::string_view kNames[] = {"table", "json", "csv", "md", "dot", "text", "sarif", "github"};
   return kNames[static_cast<std::size_t>(format)];
 }
 
@@ -71,7 +71,7 @@ std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::s
     requests.push_back(std::move(request));
   }
   if (requests.empty()) {
-    requests.push_back({});
+    requests.push_back({.format = formats.front(), .file = {}});
   }
   return requests;
 }

@@ -9,7 +9,7 @@
 
 namespace podwire::cli {
 
-enum class Format : std::uint8_t { table, json, csv, md, dot };
+enum class Format : std::uint8_t { table, json, csv, md, dot, text, sarif, github };
 std::string_view to_string(Format format);
 /// What every verb writes.
 inline constexpr Format kCommonFormats[] = {Format::table, Format::json, Format::csv};
@@ -20,8 +20,8 @@ struct OutputRequest {
   std::string file;  // "": standard output
 };
 
-/// Parses `-o` texts; without any, a table on standard output. Nothing and `problem` when one is malformed, when two
-/// want standard output, when two name one file, or when the format is none of `formats`.
+/// Parses `-o` texts; without any, the first of `formats` on standard output. Nothing and `problem` when one is
+/// malformed, when two want standard output, when two name one file, or when the format is none of `formats`.
 std::optional<std::vector<OutputRequest>> parse_outputs(const std::vector<std::string>& texts, std::string& problem,
                                                         std::span<const Format> formats = kCommonFormats);
 

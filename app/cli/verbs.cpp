@@ -23,12 +23,18 @@ constexpr OptionDoc kOptions[] = {
     {"seed", 0, "SEEDS", "play these seeds: 7, 1..5 or 1,4,9"},
     {"jobs", 'j', "N", "runs played at once (default: the number of processors)"},
     {"record", 0, "FOLDER", "write one HDF5 file for each run into this folder"},
+    {"rule", 0, "ID", "only these rules"},
+    {"skip", 0, "ID", "without these rules"},
+    {"rules", 0, "", "list the rules (text, md, json) instead of reading an input"},
+    {"no-ignore", 0, "", "report what podwire/ignore annotations suppress too"},
     {"ignore-kind", 0, "KIND", "accept that objects of this kind are not modelled; the output repeats it"},
     {"allow-path", 0, "PATH", "files may also lie below this folder, not only below the scenario's"},
     {"scenario", 's', "SCENARIO", "OLD and NEW are policy sets of this scenario (its folder or file)"},
     {"cluster", 0, "DUMP",
      "the rest of the cluster under both sides: a dump, a folder, or - for standard input; may be repeated"},
-    {"fail-on", 0, "WHAT", "exit 1 when a connection that is not approved opened, closed, or any difference (default)"},
+    {"fail-on", 0, "WHAT",
+     "diff: exit 1 when a connection that is not approved opened, closed, or any difference (default); "
+     "lint: from this severity on, error, warning (default), info, or none"},
     {"approved", 0, "FILE", "intended changes, each with owner, reason and the day on which it expires"},
     {"today", 0, "DATE", "the day that expiry is judged by, as 2026-12-31 (default: today, UTC)"},
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
@@ -66,6 +72,16 @@ constexpr std::string_view kDiffExamples[] = {
     "podwire diff before/ after/ --fail-on opened --approved approved.yaml",
 };
 constexpr Format kDiffFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot};
+constexpr std::string_view kLintOptions[] = {"output",      "fail-on",    "rule",       "skip",  "rules",
+                                             "no-ignore",   "filename",   "policy-set", "cni",   "set",
+                                             "ignore-kind", "allow-path", "color",      "quiet", "help"};
+constexpr std::string_view kLintExamples[] = {
+    "podwire lint manifests/ policies/",
+    "kustomize build overlays/prod | podwire lint - --fail-on error",
+    "podwire lint scenarios/three-tier -o text -o sarif=lint.sarif",
+    "podwire lint --rules -o md",
+};
+constexpr Format kLintFormats[] = {Format::text, Format::json, Format::sarif, Format::github, Format::md};
 constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
 constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-3.18",
                                                 "podwire models -o csv=models.csv"};
@@ -112,6 +128,13 @@ constexpr VerbDoc kVerbs[] = {
      "Exit status: 0 the same, or all differences are approved, 1 different, 2 bad input, 4 when an object that is not "
      "modelled leaves differences unknown.",
      kDiffOptions, kDiffExamples, kDiffFormats},
+    {"lint", "PATH…", "find the mistakes that people make in policies and manifests",
+     "Reads a scenario or manifests as layers, and reports what is wrong or deceptive, each finding with its place and "
+     "what to do. An object, or a namespace for all that is in it, suppresses rules by the annotation podwire/ignore: "
+     "RULE[, RULE]. `podwire lint --rules` lists the rules, docs/lint.md explains them. Exit status: 0 nothing from "
+     "the severity of --fail-on on, 1 something, 2 bad input, 4 when an object that is not modelled leaves a rule "
+     "undecided.",
+     kLintOptions, kLintExamples, kLintFormats},
     {"models", "[PROFILE…]", "list every parameter with its unit, default, certainty and source",
      "Without names: the network plugins' profiles with the versions they hold for, what each of their values means, "
      "and "

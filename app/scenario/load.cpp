@@ -189,6 +189,7 @@ void Loader::open_manifests(const std::vector<std::string>& paths) {
   scenario_.file = std::make_unique<ScenarioFile>();
   scenario_.file->policy_sets.push_back({.name = "current"});
   scenario_.file->cluster.cni.profile.text = "auto";
+  scenario_.file->cluster.options.adds_dns = options_.adds_dns;
   for (const std::string& path : paths) {
     scenario_.path += (scenario_.path.empty() ? "" : " ") + path;
     scenario_.file->cluster.from.push_back({path, {}});
@@ -246,6 +247,12 @@ void Loader::build() {
     scenario_.sources.push_back(text.text);
   }
   build_from(store);
+  if (options_.keeps_objects) {
+    scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(store)));
+    for (PolicySetPlan& plan : scenario_.policy_sets) {
+      plan.stores.insert(plan.stores.begin(), scenario_.stores.back().get());
+    }
+  }
 }
 
 void Loader::build_from(const cluster::ObjectStore& store) {
@@ -286,9 +293,13 @@ void Loader::build_from(const cluster::ObjectStore& store) {
     return;
   }
   scenario_.clusters.push_back(std::move(state));
-  for (const Wanted& set : wanted) {
+  for (Wanted& set : wanted) {
     if (set.is_complete) {
       plan_policy_set(*set.file, set.applied, store, *base);
+      if (options_.keeps_objects) {
+        scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(set.applied)));
+        scenario_.policy_sets.back().stores = {scenario_.stores.back().get()};
+      }
     }
   }
   if (has_events && !diagnostics_.has_errors()) {

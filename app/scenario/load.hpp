@@ -30,6 +30,8 @@ struct LoadOptions {
   std::vector<std::filesystem::path> allowed_paths;  // --allow-path
   std::optional<std::string> standard_input;         // text for a path "-"
   bool requires_scenario = false;                    // plain manifests are refused
+  bool adds_dns = false;                             // plain manifests without cluster DNS get one, as scenarios do
+  bool keeps_objects = false;                        // the objects stay at hand: PolicySetPlan::stores
 };
 
 /// The cluster that one or more policy sets share.
@@ -71,7 +73,8 @@ struct PolicySetPlan {
   policy::PolicySet policies = {};
   std::vector<workload::WorkloadSpec> workloads = {};
   std::vector<Expectation> expectations = {};
-  std::unique_ptr<TimelinePlan> timeline = {};  // null: nothing changes
+  std::unique_ptr<TimelinePlan> timeline = {};           // null: nothing changes
+  std::vector<const cluster::ObjectStore*> stores = {};  // the layers, then what is applied; if they are kept
   const cluster::Cluster& cluster() const { return state->cluster; }
   const cni::Profile& profile() const { return state->profile; }
 };
@@ -84,8 +87,9 @@ struct Scenario {
   std::vector<std::unique_ptr<ClusterState>> clusters;
   std::unique_ptr<cluster::Cluster> all_pods;  // the union that timelines are snapshots of; null without events
   std::vector<PolicySetPlan> policy_sets;
-  std::vector<std::string> sources;   // the layers, as written
-  std::vector<std::string> settings;  // --set texts, for the provenance
+  std::vector<std::unique_ptr<cluster::ObjectStore>> stores;  // if they are kept
+  std::vector<std::string> sources;                           // the layers, as written
+  std::vector<std::string> settings;                          // --set texts, for the provenance
   std::size_t document_count = 0;
   const RunFile& run() const { return file->run; }
   /// metadata.name, else the path.

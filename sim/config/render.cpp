@@ -159,6 +159,11 @@ std::string render_one(const Diagnostic& diagnostic, const SourceMap& sources, c
 
 }  // namespace
 
+std::string source_excerpt(const Diagnostic& diagnostic, const SourceMap& sources, bool color) {
+  const bool has_place = diagnostic.span.is_known() && !sources.text(diagnostic.span.source).empty();
+  return has_place ? excerpt(diagnostic, sources, Style{color}) : std::string();
+}
+
 std::string render(const Diagnostics& diagnostics, const SourceMap& sources, const RenderOptions& options) {
   struct Entry {
     const Diagnostic* diagnostic;

@@ -18,4 +18,8 @@ struct RenderOptions {
 /// not shown.
 std::string render(const Diagnostics& diagnostics, const SourceMap& sources, const RenderOptions& options = {});
 
+/// The source line of one diagnostic and the caret line below it, each indented and with a line break; "" where it has
+/// no place. The same care as in render().
+std::string source_excerpt(const Diagnostic& diagnostic, const SourceMap& sources, bool color);
+
 }  // namespace podwire::config
