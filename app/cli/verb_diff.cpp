@@ -33,7 +33,7 @@ struct Written {
       case Format::dot:
         printer = report::diff_dot(std::move(sink));
         break;
-      case Format::table:
+      default:  // table
         printer = report::diff_table(std::move(sink), style_for(line, request));
         break;
     }
