@@ -238,7 +238,8 @@ std::uint32_t PortMaps::evaluate(Compiled& compiled, GroupId group, PeerId peer)
   evaluate_network_policies(compiled, group, peer);
   const Group& g = compiled.groups[group.index()];
   if (g.tiers.is_valid()) {
-    const NamedPortsId named = compiled.names_for(group, peer);
+    // Here a name means the destination's port, whatever the profile does with names in NetworkPolicies.
+    const NamedPortsId named = g.direction == Direction::ingress ? g.named_ports : compiled.names_for(group, peer);
     if (!g.is_isolated()) {
       lay_over(compiled, compiled.segments_of(group, Tier::baseline), Tier::baseline, named, peer);
     }

@@ -141,6 +141,9 @@ class RuleJudge {
           return is_selectable() ? failed(names + " mean addresses outside the cluster")
                                  : Judgement{.criteria = 2, .is_uncertain = true};
         }
+        if (std::string text = no_address_text(names, "match"); !text.empty()) {
+          return failed(std::move(text));
+        }
         if (is_named(peer)) {
           return {.criteria = 2};
         }
@@ -201,17 +204,29 @@ class RuleJudge {
             .span = peer.span};
   }
 
+  /// Why the other end is known by no address; "" where it is.
+  std::string no_address_text(std::string_view what, std::string_view matches) const {
+    if (is_selectable() && !sees_service_ && !semantics_.ip_block_matches_pods) {
+      return fmt::format("{} {} no pod under the profile {}", what, matches, engine_.profile().name);
+    }
+    if (is_node_only_) {
+      return fmt::format("{} {} no node under the profile {}", what, matches, engine_.profile().name);
+    }
+    if (other_ip().is_unspecified()) {
+      return fmt::format("{} cannot match {}, which has no address", what, other_text());
+    }
+    return {};
+  }
+
   Judgement judge_networks(const AdminPeer& peer) const {
     std::vector<std::string> written;
     for (const Cidr& cidr : peer.networks) {
       written.push_back(cidr.to_string());
     }
     const std::string name = fmt::format("networks {}", fmt::join(written, ", "));
-    std::string failure;
-    if (is_selectable() && !sees_service_ && !semantics_.ip_block_matches_pods) {
-      failure = fmt::format("{} match no pod under the profile {}", name, engine_.profile().name);
-    } else if (is_node_only_) {
-      failure = fmt::format("{} match no node under the profile {}", name, engine_.profile().name);
+    std::string failure = no_address_text(name, "match");
+    if (!failure.empty()) {
+      // Nothing by address matches.
     } else if (std::any_of(peer.networks.begin(), peer.networks.end(),
                            [&](const Cidr& cidr) { return cidr.contains(other_ip()); })) {
       return {.criteria = 2};
@@ -227,19 +242,13 @@ class RuleJudge {
 
   Judgement judge_block(const IpBlock& block) const {
     const std::string name = "ipBlock " + block.cidr.to_string();
+    if (std::string text = no_address_text(name, "matches"); !text.empty()) {
+      return {.holds = false, .failure = std::move(text), .span = block.span};
+    }
     const auto failed = [&](unsigned criteria, std::string text) {
       return Judgement{.holds = false, .criteria = criteria, .failure = std::move(text), .span = block.span};
     };
-    if (is_selectable() && !sees_service_ && !semantics_.ip_block_matches_pods) {
-      return failed(0, fmt::format("{} matches no pod under the profile {}", name, engine_.profile().name));
-    }
-    if (is_node_only_) {
-      return failed(0, fmt::format("{} matches no node under the profile {}", name, engine_.profile().name));
-    }
     const IpAddress ip = other_ip();
-    if (ip.is_unspecified() && other_.pod.is_valid()) {
-      return failed(0, fmt::format("{} does not match {}, which has no address", name, other_text()));
-    }
     if (block.cidr.family() != ip.family() || !block.cidr.contains(ip)) {
       return failed(0, fmt::format("{} does not hold {}", name, ip.to_string()));
     }

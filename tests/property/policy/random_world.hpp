@@ -102,7 +102,8 @@ class RandomWorld {
     for (std::size_t n = 0; n < count; ++n) {
       cluster.namespaces[names[n]] = labels();
     }
-    cluster.node_addresses = {IpAddress::v4(192, 168, 0, 1), IpAddress::v4(192, 168, 0, 2)};
+    cluster.node_addresses = {IpAddress::v4(192, 168, 0, 1),
+                              chance(70) ? IpAddress::v4(192, 168, 0, 2) : IpAddress(0xfd00'0000'0000'0001u, 2)};
     const std::size_t pods = 1 + pick(7);
     for (std::size_t p = 0; p < pods; ++p) {
       SmallPod pod;
@@ -168,8 +169,9 @@ class RandomWorld {
   }
 
   policy::IpBlock block() {
-    const std::vector<std::string> cidrs = {"0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/23",    "10.0.1.0/24",   "10.0.2.3/32",
-                                            "fd00::/64", "::/0",       "192.168.0.0/31", "203.0.113.0/24"};
+    const std::vector<std::string> cidrs = {"0.0.0.0/0",      "10.0.0.0/8",    "10.0.0.0/23", "10.0.1.0/24",
+                                            "10.0.2.3/32",    "fd00::/64",     "fd00::/63",   "::/0",
+                                            "192.168.0.0/31", "203.0.113.0/24"};
     policy::IpBlock result;
     result.cidr = *Cidr::parse(any_of(cidrs));
     for (std::size_t i = pick(3); i > 0; --i) {
@@ -251,7 +253,7 @@ class RandomWorld {
         policy.kind = policy::AdminKind::cluster_network_policy;
       }
       policy.name = "admin-" + std::to_string(p);
-      policy.priority = static_cast<std::uint16_t>(10 * pick(5));
+      policy.priority = static_cast<std::uint16_t>(10 * pick(3));
       if (policy.kind == policy::AdminKind::baseline_admin_network_policy) {
         has_baseline = true;
         policy.name = "default";
@@ -271,11 +273,12 @@ class RandomWorld {
       policies.admin_policies.push_back(policy);
     }
     std::sort(policies.admin_policies.begin(), policies.admin_policies.end(), policy::precedes);
-    if (chance(50)) {
+    if (chance(40)) {
       domains.emplace();
       domains->entries = {{"example.org", {IpAddress::v4(203, 0, 113, 9)}},
                           {"www.example.org", {IpAddress::v4(203, 0, 113, 10), *IpAddress::parse("2001:db8::7")}},
                           {"deep.www.example.org", {IpAddress::v4(10, 0, 0, 1)}},
+                          {"node.example.org", {cluster.node_addresses[pick(2)]}},
                           {"myexample.org", {IpAddress::v4(203, 0, 113, 11)}}};
     }
   }
@@ -381,6 +384,7 @@ class RandomWorld {
         chance(60) ? cni::EnforcementPoint::after_dnat : cni::EnforcementPoint::before_dnat;
     profile.policy.hairpin = static_cast<cni::Hairpin>(pick(3));
     // These must not matter to a verdict.
+    profile.policy.policy_map_entries = chance(20) ? 1'000'000 : 0;
     profile.policy.deny_action = static_cast<cni::DenyAction>(pick(2));
     profile.policy.established = static_cast<cni::EstablishedFlows>(pick(2));
     profile.policy.judges_every_packet = chance(50);
