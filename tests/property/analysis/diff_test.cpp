@@ -330,7 +330,7 @@ class Comparison {
       check_merged(found, direction);
       for (const IpAddress ip : addresses_) {
         const bool is_compared = has_family(before_.cluster, ip.is_v4()) && has_family(after_.cluster, ip.is_v4());
-        if (old_pods.empty() || new_pods.empty() || !is_compared) {
+        if (old_pods.empty() || new_pods.empty() || !is_compared || is_unlike_its_range(ip)) {
           continue;
         }
         Ports opened{};
@@ -352,6 +352,15 @@ class Comparison {
         EXPECT_EQ(of(row == found.end() ? PortSet() : row->closed), closed) << name << ' ' << ip.to_string();
       }
     }
+  }
+
+  /// Nodes are no ends of reach's, and not like their neighbours where blocks do not match them.
+  bool is_unlike_its_range(IpAddress ip) const {
+    const auto is_node_apart = [&](const Side& side) {
+      const std::vector<IpAddress>& nodes = side.cluster.node_addresses;
+      return !world_.profile.policy.ip_block_matches_nodes && std::find(nodes.begin(), nodes.end(), ip) != nodes.end();
+    };
+    return is_node_apart(before_) || is_node_apart(after_);
   }
 
   /// Ranges ascend, do not overlap, and neighbours differ.

@@ -146,8 +146,13 @@ class Comparison {
       const auto found = by_workload.find(w);
       return found == by_workload.end() ? std::vector<ExternalRow>() : found->second;
     };
+    const std::vector<IpAddress>& nodes = world_.cluster.node_addresses;
     for (const IpAddress ip : world_.interesting_addresses()) {
       if (ip.is_v4() ? !has_v4 : !has_v6) {
+        continue;
+      }
+      // Reach has no ends for nodes, which are not like their neighbours where blocks do not match them.
+      if (!world_.profile.policy.ip_block_matches_nodes && std::find(nodes.begin(), nodes.end(), ip) != nodes.end()) {
         continue;
       }
       PortSet in;
