@@ -176,9 +176,7 @@ class Network {
   /// Entries in a node's conntrack table now.
   std::uint64_t conntrack_count(cluster::NodeId node);
   /// Entries of a node's table without sweeping it first: what ran out since the last use is still counted.
-  std::uint64_t unswept_conntrack_count(cluster::NodeId node) const {
-    return conntrack_.count(node.index());
-  }
+  std::uint64_t unswept_conntrack_count(cluster::NodeId node) const { return conntrack_.count(node.index()); }
   /// The longest unfinished work of any core of any machine. O(cores).
   Duration longest_cpu_backlog() const;
   const std::vector<TraceRecord>& trace() const { return trace_; }

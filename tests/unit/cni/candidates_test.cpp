@@ -88,7 +88,8 @@ TEST(Candidates, WhatIsNoVersionOrHasNoneIsReported) {
 
 TEST(Candidates, OverridesHoldForEachOfThem) {
   SourceMap sources;
-  const auto document = config::parse_text(sources, "x.yaml", "{hairpin: world, programmingDelay: {p50: 1s, p99: 1500ms}}");
+  const auto document =
+      config::parse_text(sources, "x.yaml", "{hairpin: world, programmingDelay: {p50: 1s, p99: 1500ms}}");
   const auto result = load_candidates("calico@3.20", {.policy = document->roots().front()}, Span());
   ASSERT_TRUE(result.has_value());
   ASSERT_EQ(result->profiles.size(), 2u);

@@ -125,7 +125,8 @@ TEST_F(EventsTest, EstablishedConnectionSurvivesOrIsCutAsTheProfileSays) {
     const bool is_cut = variant % 2 == 1;
     SCOPED_TRACE(variant);
     load_scenario(std::string(R"(
-  cluster: {from: m, nodes: {count: )") + (variant < 2 ? "1" : "3") + R"(}, cni: {profile: spec, overrides: {policy: {establishedFlows: )" +
+  cluster: {from: m, nodes: {count: )") +
+                  (variant < 2 ? "1" : "3") + R"(}, cni: {profile: spec, overrides: {policy: {establishedFlows: )" +
                   (is_cut ? "cut" : "survive") + R"(}}}}
   workloads:
     - {name: w, from: x/pod/a, to: x/pod/b, port: 80, rate: 10/s, arrivals: constant, timeout: 10s, response: 1MiB,
