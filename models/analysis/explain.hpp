@@ -37,6 +37,7 @@ enum class Answer : std::uint8_t {
   depends,     // some paths are allowed and some are not
   no_backend,  // a Service without a usable endpoint or without that port; a name without pods
   external,    // ExternalName: the name leaves the cluster, policies judge the address it resolves to
+  unresolved,  // the name that was dialled does not resolve, so that nothing is dialled
 };
 std::string_view to_string(Answer answer);
 
