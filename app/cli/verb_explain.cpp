@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "app/cli/cli.hpp"
 #include "app/report/explain_report.hpp"
 #include "app/scenario/judge.hpp"
+#include "app/scenario/lookup.hpp"
 #include "models/analysis/explain.hpp"
 
 namespace podwire::cli {
@@ -28,19 +30,78 @@ bool is_decided_by_policies(const analysis::ConnectionExplanation& explanation) 
                      [&](const auto& path) { return is_decided(path.egress) || is_decided(path.ingress); });
 }
 
+struct Answered {
+  std::optional<scenario::Lookup> lookup;  // where the destination is a host name
+  std::optional<analysis::ConnectionExplanation> connection;
+};
+
+// Explains the two words of the command line. A host name is resolved first: what policies or DNS refuse there decides
+// before any packet is sent to the destination.
+std::optional<Answered> explain_words(policy::PolicyEngine& engine, const CommandLine& line,
+                                      const analysis::OutsideNames& outside, Span span, Diagnostics& problems) {
+  Answered result;
+  const std::string source = external_address(line.words[0]);
+  std::string destination = external_address(line.words[1]);
+  const auto host = scenario::parse_host(destination);
+  if (host) {
+    result.lookup = scenario::look_up(engine, source, host->host, outside, span, problems);
+    if (!result.lookup) {
+      return std::nullopt;
+    }
+    if (!result.lookup->is_found()) {
+      const auto wanted =
+          analysis::parse_destination(fmt::format("{}:{}", host->host, host->port_text), span, problems);
+      if (!wanted) {
+        return std::nullopt;
+      }
+      result.connection.emplace();
+      result.connection->source_name = engine.cluster().full_pod_name(result.lookup->pod);
+      result.connection->destination_name = host->host;
+      result.connection->protocol = wanted->protocol;
+      result.connection->port = wanted->port;
+      result.connection->answer = result.lookup->is_cut_off() ? analysis::Answer::denied : analysis::Answer::unresolved;
+      return result;
+    }
+    destination = scenario::destination_of(engine.cluster(), *result.lookup, host->port_text);
+  } else {
+    // An address may stand in a URL too.
+    const std::size_t scheme = destination.find("://");
+    const bool is_http = destination.starts_with("http://");
+    if (scheme != std::string::npos) {
+      const std::string rest = destination.substr(scheme + 3);
+      destination = rest.substr(0, rest.find('/'));
+      const bool has_port = destination.rfind(':') != std::string::npos && !destination.ends_with(']');
+      destination += is_http && !has_port ? ":80" : "";
+    }
+  }
+  result.connection = analysis::explain(engine, source, destination, span, problems, outside);
+  if (!result.connection) {
+    return std::nullopt;
+  }
+  if (result.lookup && result.lookup->is_cut_off()) {
+    result.connection->answer = analysis::Answer::denied;
+    result.connection->notes.insert(result.connection->notes.begin(), "what follows holds once the name resolves:");
+  } else if (result.lookup && result.lookup->udp && result.connection->answer == analysis::Answer::allowed) {
+    // Some of the ways to DNS may be barred, or not known.
+    const auto& asked = result.lookup->asks_over_tcp ? result.lookup->tcp : result.lookup->udp;
+    const bool is_sure = asked->answer == analysis::Answer::allowed || asked->answer == analysis::Answer::external;
+    result.connection->answer = is_sure ? analysis::Answer::allowed : asked->answer;
+  }
+  return result;
+}
+
 // What becomes of the connection under the other profiles that the plugin may as well be like. Where one of them says
 // otherwise the answer is not known.
-void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, Span span,
-                const analysis::OutsideNames& outside, analysis::ConnectionExplanation& explanation) {
+void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, const analysis::OutsideNames& outside,
+                Span span, analysis::ConnectionExplanation& explanation) {
   if (plan.state->others.empty()) {
     return;
   }
   scenario::Judges judges(plan);
   const auto answer_of = [&](policy::PolicyEngine& engine) {
     Diagnostics problems;
-    const auto other = analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]), span,
-                                         problems, outside);
-    return other ? other->answer : analysis::Answer::unknown;
+    const auto other = explain_words(engine, line, outside, span, problems);
+    return other ? other->connection->answer : analysis::Answer::unknown;
   };
   const analysis::Answer first = explanation.answer;
   for (std::size_t i = 1; i < judges.size(); ++i) {
@@ -84,20 +145,20 @@ Exit verb_explain(const CommandLine& line) {
   for (const scenario::PolicySetPlan& plan : scenario->policy_sets) {
     policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
     Diagnostics problems;
-    auto explanation = analysis::explain(engine, external_address(line.words[0]), external_address(line.words[1]), span,
-                                         problems, scenario->file->cluster.externals);
+    auto answer = explain_words(engine, line, scenario->file->cluster.externals, span, problems);
     show(problems, sources, line);
-    if (!explanation || problems.has_errors()) {
+    if (!answer || problems.has_errors()) {
       return Exit::bad_input;
     }
-    ask_others(plan, line, span, scenario->file->cluster.externals, *explanation);
+    std::optional<analysis::ConnectionExplanation>& explanation = answer->connection;
+    ask_others(plan, line, scenario->file->cluster.externals, span, *explanation);
     if (const std::string text = cni::in_time(plan.profile()); !text.empty() && is_decided_by_policies(*explanation)) {
       explanation->notes.push_back("in time: " + text);
     }
     const bool is_unknown = explanation->answer == analysis::Answer::unknown;
     exit = worse(exit, is_unknown ? Exit::inconclusive : Exit::ok);
     views.push_back(report::explain_view(plan.name, report::basis_of(*scenario, plan, sources, false), *explanation,
-                                         engine, sources));
+                                         engine, sources, answer->lookup ? &*answer->lookup : nullptr));
   }
   return worse(exit, write_outputs(line, [&](Format format, const report::Style& style) {
                  switch (format) {

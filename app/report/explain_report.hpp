@@ -1,10 +1,13 @@
 // `podwire explain`: the answer, then both directions' reasons with their places, then what could be done.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/report/run_report.hpp"
+#include "app/scenario/lookup.hpp"
 #include "models/analysis/explain.hpp"
 
 namespace podwire::report {
@@ -17,6 +20,14 @@ struct ExplainView {
     std::string criterion;
     std::string place;
   };
+  struct Step {
+    std::string tier;     // "admin", "NetworkPolicy", "baseline"
+    std::string outcome;  // "pass", "deny" …
+    std::string text;
+    std::string place;
+    std::vector<std::pair<std::string, std::string>> selecting;  // policies of the tier that select the pod, place
+    std::vector<NearRule> nearest;
+  };
   struct Side {
     std::string direction;
     std::string action;  // "allowed", "denied", "unknown"
@@ -26,6 +37,7 @@ struct ExplainView {
     std::string overruled_by;  // the admin rule that denies: no NetworkPolicy can allow it
     std::vector<std::pair<std::string, std::string>> isolating;  // policy, place
     std::vector<NearRule> nearest;
+    std::vector<Step> chain;  // the tiers in the order of evaluation
   };
   struct Path {
     std::string source;
@@ -39,6 +51,26 @@ struct ExplainView {
     Side ingress;
     std::string next_step;  // "" when it is allowed
   };
+  /// A destination that was given as a host name.
+  struct Lookup {
+    struct Query {
+      std::string name;
+      std::string outcome;
+      std::vector<std::string> cnames;
+      std::vector<std::string> addresses;
+      bool is_assumed = false;
+    };
+    std::string host;
+    std::string pod;
+    std::string server;
+    std::string status;
+    std::string udp;  // what becomes of questions: "allowed", "denied" …; "" when there is nobody to ask
+    std::string tcp;
+    bool is_cut_off = false;
+    std::vector<Query> queries;
+    std::vector<Path> blocked;  // the questions' paths that are not allowed
+    std::string next_step;
+  };
   std::string policy_set;
   Basis basis;
   std::string source;
@@ -47,10 +79,13 @@ struct ExplainView {
   std::string answer;
   std::vector<Path> paths;
   std::vector<std::string> notes;
+  std::optional<Lookup> lookup;
 };
 
+/// `lookup`: how the destination's name was resolved, where it was one.
 ExplainView explain_view(const std::string& policy_set, Basis basis, const analysis::ConnectionExplanation& explanation,
-                         const policy::PolicyEngine& engine, const SourceMap& sources);
+                         const policy::PolicyEngine& engine, const SourceMap& sources,
+                         const scenario::Lookup* lookup = nullptr);
 
 std::string explain_table(const std::vector<ExplainView>& views, const Style& style);
 std::string explain_json(const std::vector<ExplainView>& views, const std::string& scenario_name);
