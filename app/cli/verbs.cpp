@@ -60,6 +60,7 @@ constexpr std::string_view kReachExamples[] = {
 constexpr std::string_view kExplainExamples[] = {
     "podwire explain frontend/deploy/web backend/svc/api:80 manifests/",
     "podwire explain shop/web-0 10.0.0.7:5432/TCP dump.json",
+    "podwire explain frontend/deploy/web http://backend-api.backend:80 manifests/",
     "podwire explain external frontend/deploy/web:8080 scenarios/three-tier",
 };
 constexpr std::string_view kDiffOptions[] = {"scenario", "cluster", "fail-on",     "approved",   "today",
@@ -115,10 +116,11 @@ constexpr VerbDoc kVerbs[] = {
      "Exit status: 0, 2 bad input, 4 when an object that is not modelled leaves verdicts unknown.",
      kReachOptions, kReachExamples},
     {"explain", "SOURCE DESTINATION[:PORT[/PROTOCOL]] PATH…", "say why one connection is allowed or denied",
-     "Names both directions' verdicts with the deciding rule and its place in the files. SOURCE and DESTINATION are "
-     "namespace/kind/name, namespace/name where that is unambiguous, an address, or `external`; a port is the "
-     "Service's "
-     "own for Services, the pod's otherwise. Exit status: 0, 2 bad input, 4 when the verdict is unknown.",
+     "Names both directions' verdicts, tier by tier, with the deciding rule, the rules that nearly matched, and their "
+     "places in the files. SOURCE and DESTINATION are namespace/kind/name, namespace/name where that is unambiguous, "
+     "an address, or `external`; a port is the Service's own for Services, the pod's otherwise. A DESTINATION may be a "
+     "URL or a host name too: it is resolved as the source pod's resolver would, and policies that bar the way to DNS "
+     "come first. Exit status: 0, 2 bad input, 4 when the verdict is unknown.",
      kReachOptions, kExplainExamples},
     {"diff", "OLD NEW", "say which connections a change opens and closes, and which rules do it",
      "Compares what two sides allow, pair by pair. A side is a folder or file of manifests, - for standard input, or "

@@ -271,6 +271,19 @@ TEST(Deviations, AdminTiersAreEnforcedOrIgnored) {
   }
 }
 
+TEST(Deviations, AdminRulesNamePortsOfTheDestinationWhateverNamesMeanInNetworkPolicies) {
+  const std::string manifests =
+      two_pods() +
+      "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: deny}\nspec:\n"
+      "  priority: 1\n  subject: {namespaces: {}}\n"
+      "  ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{namedPort: http}]}]\n";
+  PolicyLab lab(manifests, with("spec", [](cni::PolicySemantics& p) {
+                  p.named_ports_resolve_on = cni::NamedPortsOn::source_pods;
+                }));
+  EXPECT_EQ(lab.ingress("a/client", "a/server", "8080").action, Action::deny);  // the server's http
+  EXPECT_EQ(lab.ingress("a/client", "a/server", "666").cause, Cause::no_policy);
+}
+
 TEST(Deviations, FlannelEnforcesNothing) {
   PolicyLab lab(ingress_of_server("[]"), "flannel");
   EXPECT_EQ(lab.ingress("a/client", "a/server", "80").cause, Cause::not_enforced);
