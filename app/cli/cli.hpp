@@ -25,6 +25,7 @@ Exit verb_run(const CommandLine& line);
 Exit verb_reach(const CommandLine& line);
 Exit verb_explain(const CommandLine& line);
 Exit verb_diff(const CommandLine& line);
+Exit verb_probe(const CommandLine& line);
 Exit verb_models(const CommandLine& line);
 Exit verb_schema(const CommandLine& line);
 Exit verb_version(const CommandLine& line);

@@ -144,6 +144,11 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.approved = last_text(values, "approved").value_or("");
   line.today = last_text(values, "today").value_or("");
   line.fail_on = last_text(values, "fail-on").value_or("any");
+  line.probe_target = last_text(values, "to").value_or("service");
+  line.ports = comma_lists(texts(values, "ports"));
+  line.load.steps = texts(values, "step");
+  line.at = last_text(values, "at").value_or("");
+  line.measured = last_text(values, "compare").value_or("");
   auto outputs = parse_outputs(texts(values, "output"), problem, verb.formats);
   if (!outputs) {
     return false;

@@ -54,6 +54,10 @@ struct CommandLine {
   std::string fail_on = "any";                 // --fail-on: any, opened, closed
   std::string today;                           // --today: "" for the clock's
   std::vector<std::string> compared_profiles;  // of --cni A,B,C
+  std::string probe_target = "service";        // --to
+  std::vector<std::string> ports;              // --ports
+  std::string at;                              // --at: "" when every node is to have a step in force
+  std::string measured;                        // --compare: a file
   unsigned jobs = 1;
   bool is_quiet = false;
   bool wants_help = false;

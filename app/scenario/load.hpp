@@ -30,6 +30,8 @@ struct LoadOptions {
   std::vector<std::filesystem::path> allowed_paths;  // --allow-path
   std::optional<std::string> standard_input;         // text for a path "-"
   bool requires_scenario = false;                    // plain manifests are refused
+  bool is_probe = false;           // events of a scenario are left out; plain manifests get DNS, as scenarios do
+  std::vector<std::string> steps;  // --step: files that are applied one after another, each an event of its own
 };
 
 /// The cluster that one or more policy sets share.
