@@ -135,6 +135,16 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.cluster = texts(values, "cluster");
   line.approved = last_text(values, "approved").value_or("");
   line.today = last_text(values, "today").value_or("");
+  line.focus = texts(values, "focus");
+  line.direction = last_text(values, "direction").value_or("");
+  line.is_pod_level = is_switched_on(values, "pods");
+  line.wants_exposure = is_switched_on(values, "exposure");
+  line.wants_entry_points = is_switched_on(values, "entry-points");
+  if (!line.direction.empty() && (line.focus.empty() || (line.direction != "in" && line.direction != "out"))) {
+    problem = line.focus.empty() ? "--direction says which side of --focus is meant, and there is no --focus"
+                                 : fmt::format("--direction: \"{}\" is not in or out", printable(line.direction, 40));
+    return false;
+  }
   line.fail_on = last_text(values, "fail-on").value_or("any");
   auto outputs = parse_outputs(texts(values, "output"), problem, verb.formats);
   if (!outputs) {

@@ -33,6 +33,7 @@ struct Written {
       case Format::dot:
         printer = report::diff_dot(std::move(sink));
         break;
+      case Format::mermaid:  // no format of this verb
       case Format::table:
         printer = report::diff_table(std::move(sink), style_for(line, request));
         break;

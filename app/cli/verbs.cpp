@@ -28,6 +28,14 @@ constexpr OptionDoc kOptions[] = {
     {"fail-on", 0, "WHAT", "exit 1 when a connection that is not approved opened, closed, or any difference (default)"},
     {"approved", 0, "FILE", "intended changes, each with owner, reason and the day on which it expires"},
     {"today", 0, "DATE", "the day that expiry is judged by, as 2026-12-31 (default: today, UTC)"},
+    {"pods", 0, "", "a line for each pod instead of one for each workload"},
+    {"focus", 0, "NAME",
+     "only what touches this namespace, workload (namespace/kind/name, namespace/name), pod or Service's pods; may be "
+     "repeated"},
+    {"direction", 0, "WHICH", "with --focus: in (towards it) or out (from it)"},
+    {"exposure", 0, "", "also which pods that do not exist yet could reach, or be reached from, each workload"},
+    {"entry-points", 0, "",
+     "with -o csv: also what Ingresses, HTTPRoutes and Services let in from outside (other formats always say)"},
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
     {"quiet", 'q', "", "no progress, no warnings"},
     {"help", 'h', "", "this text"},
@@ -40,12 +48,18 @@ constexpr std::string_view kRunExamples[] = {
     "podwire run scenarios/three-tier -p complete --seed 1..5 -o table -o json=result.json",
     "podwire run scenario.yaml --set workloads.browse.rate=2000/s --cni cilium-vxlan",
 };
-constexpr std::string_view kReachOptions[] = {"output",      "policy-set", "cni",   "set",   "filename",
-                                              "ignore-kind", "allow-path", "color", "quiet", "help"};
+constexpr std::string_view kReachOptions[] = {"output",       "pods",       "focus", "direction", "exposure",
+                                              "entry-points", "policy-set", "cni",   "set",       "filename",
+                                              "ignore-kind",  "allow-path", "color", "quiet",     "help"};
+constexpr Format kReachFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot, Format::mermaid};
+constexpr std::string_view kExplainOptions[] = {"output",      "policy-set", "cni",   "set",   "filename",
+                                                "ignore-kind", "allow-path", "color", "quiet", "help"};
 constexpr std::string_view kReachExamples[] = {
     "podwire reach manifests/ policies/",
     "kustomize build overlays/prod | podwire reach -",
     "podwire reach scenarios/three-tier -p complete -o csv",
+    "podwire reach manifests/ --focus shop/web --direction in --exposure",
+    "podwire reach manifests/ -o mermaid=flows.mmd -o md=flows.md",
 };
 constexpr std::string_view kExplainExamples[] = {
     "podwire explain frontend/deploy/web backend/svc/api:80 manifests/",
@@ -90,14 +104,15 @@ constexpr VerbDoc kVerbs[] = {
     {"reach", "PATH…", "list all allowed connections between workloads, and with the outside",
      "Reads a scenario, or manifests as layers (files, folders, `kubectl get -o yaml|json` dumps, - for standard "
      "input; a later one replaces objects of an earlier one), and lists what the policies allow. Nothing is played. "
-     "Exit status: 0, 2 bad input, 4 when an object that is not modelled leaves verdicts unknown.",
-     kReachOptions, kReachExamples},
+     "What Ingresses, HTTPRoutes, NodePort and LoadBalancer Services let in follows, and whether policies allow it. "
+     "Exit status: 0, 2 bad input, 4 when verdicts are unknown.",
+     kReachOptions, kReachExamples, kReachFormats},
     {"explain", "SOURCE DESTINATION[:PORT[/PROTOCOL]] PATH…", "say why one connection is allowed or denied",
      "Names both directions' verdicts with the deciding rule and its place in the files. SOURCE and DESTINATION are "
      "namespace/kind/name, namespace/name where that is unambiguous, an address, or `external`; a port is the "
      "Service's "
      "own for Services, the pod's otherwise. Exit status: 0, 2 bad input, 4 when the verdict is unknown.",
-     kReachOptions, kExplainExamples},
+     kExplainOptions, kExplainExamples},
     {"diff", "OLD NEW", "say which connections a change opens and closes, and which rules do it",
      "Compares what two sides allow, pair by pair. A side is a folder or file of manifests, - for standard input, or "
      "REV:PATH of the git repository that one stands in; with -s it is a policy set of a scenario. A word with a colon "

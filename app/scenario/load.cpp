@@ -294,6 +294,7 @@ std::unique_ptr<ClusterState> Loader::build_state(const cluster::ObjectStore& st
   auto state = std::make_unique<ClusterState>();
   state->cluster = std::move(built).value();
   const std::size_t errors = diagnostics_.error_count();
+  state->entry_points = analysis::read_entry_points(store, state->cluster, diagnostics_);
   state->profile = choose_profile(store, state->cluster, state->cni_choice);
   return diagnostics_.error_count() == errors ? std::move(state) : nullptr;
 }

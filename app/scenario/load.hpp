@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/scenario/file.hpp"
+#include "models/analysis/entry_points.hpp"
 #include "models/cluster/cluster.hpp"
 #include "models/cni/profile.hpp"
 #include "models/policy/policy.hpp"
@@ -36,6 +37,7 @@ struct ClusterState {
   cluster::Cluster cluster;
   cni::Profile profile;
   std::string cni_choice;  // how the profile was chosen: "named in scenario.yaml:9", "detected from DaemonSet …"
+  analysis::EntryPoints entry_points;  // what Ingresses, HTTPRoutes and Services let in from outside
 };
 
 /// One connection's ends with ids: every source pod to every backend.
