@@ -153,6 +153,16 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.load.steps = texts(values, "step");
   line.at = last_text(values, "at").value_or("");
   line.measured = last_text(values, "compare").value_or("");
+  line.focus = texts(values, "focus");
+  line.direction = last_text(values, "direction").value_or("");
+  line.is_pod_level = is_switched_on(values, "pods");
+  line.wants_exposure = is_switched_on(values, "exposure");
+  line.wants_entry_points = is_switched_on(values, "entry-points");
+  if (!line.direction.empty() && (line.focus.empty() || (line.direction != "in" && line.direction != "out"))) {
+    problem = line.focus.empty() ? "--direction says which side of --focus is meant, and there is no --focus"
+                                 : fmt::format("--direction: \"{}\" is not in or out", printable(line.direction, 40));
+    return false;
+  }
   auto outputs = parse_outputs(texts(values, "output"), problem, verb.formats);
   if (!outputs) {
     return false;

@@ -63,6 +63,11 @@ struct CommandLine {
   std::string at;                              // --at: "" when every node is to have a step in force
   std::string measured;                        // --compare: a file
   unsigned jobs = 1;
+  std::vector<std::string> focus;   // --focus
+  std::string direction;            // --direction: in, out; "" for both
+  bool is_pod_level = false;        // --pods
+  bool wants_entry_points = false;  // --entry-points
+  bool wants_exposure = false;      // --exposure
   bool is_quiet = false;
   bool wants_help = false;
   Color color = Color::automatic;

@@ -43,6 +43,14 @@ constexpr OptionDoc kOptions[] = {
      "objects to apply, and what a document of kind Step deletes or labels; another mesh follows; may be repeated"},
     {"at", 0, "TIME", "a mesh begins so long after its step, whether or not all nodes have it in force (500ms)"},
     {"compare", 0, "FILE", "a measured mesh, CSV as -o csv writes it; exit 1 when it disagrees"},
+    {"pods", 0, "", "a line for each pod instead of one for each workload"},
+    {"focus", 0, "NAME",
+     "only what touches this namespace, workload (namespace/kind/name, namespace/name), pod or Service's pods; may be "
+     "repeated"},
+    {"direction", 0, "WHICH", "with --focus: in (towards it) or out (from it)"},
+    {"exposure", 0, "", "also which pods that do not exist yet could reach, or be reached from, each workload"},
+    {"entry-points", 0, "",
+     "with -o csv: also what Ingresses, HTTPRoutes and Services let in from outside (other formats always say)"},
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
     {"quiet", 'q', "", "no progress, no warnings"},
     {"help", 'h', "", "this text"},
@@ -55,13 +63,19 @@ constexpr std::string_view kRunExamples[] = {
     "podwire run scenarios/three-tier -p complete --seed 1..5 -o table -o json=result.json",
     "podwire run scenario.yaml --set workloads.browse.rate=2000/s --cni cilium-vxlan",
 };
-constexpr std::string_view kReachOptions[] = {"output",      "policy-set", "cni",   "set",   "filename",
-                                              "ignore-kind", "allow-path", "color", "quiet", "help"};
+constexpr std::string_view kReachOptions[] = {"output",       "pods",       "focus", "direction", "exposure",
+                                              "entry-points", "policy-set", "cni",   "set",       "filename",
+                                              "ignore-kind",  "allow-path", "color", "quiet",     "help"};
+constexpr Format kReachFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot, Format::mermaid};
+constexpr std::string_view kExplainOptions[] = {"output",      "policy-set", "cni",   "set",   "filename",
+                                                "ignore-kind", "allow-path", "color", "quiet", "help"};
 constexpr std::string_view kReachExamples[] = {
     "podwire reach manifests/ policies/",
     "kustomize build overlays/prod | podwire reach -",
     "podwire reach scenarios/three-tier -p complete -o csv",
     "podwire reach manifests/ --cni spec,calico-3.18,cilium-1.9",
+    "podwire reach manifests/ --focus shop/web --direction in --exposure",
+    "podwire reach manifests/ -o mermaid=flows.mmd -o md=flows.md",
 };
 constexpr std::string_view kExplainExamples[] = {
     "podwire explain frontend/deploy/web backend/svc/api:80 manifests/",
@@ -128,15 +142,16 @@ constexpr VerbDoc kVerbs[] = {
     {"reach", "PATH…", "list all allowed connections between workloads, and with the outside",
      "Reads a scenario, or manifests as layers (files, folders, `kubectl get -o yaml|json` dumps, - for standard "
      "input; a later one replaces objects of an earlier one), and lists what the policies allow. Nothing is played. "
-     "Exit status: 0, 2 bad input, 4 when an object that is not modelled leaves verdicts unknown.",
-     kReachOptions, kReachExamples},
+     "What Ingresses, HTTPRoutes, NodePort and LoadBalancer Services let in follows, and whether policies allow it. "
+     "Exit status: 0, 2 bad input, 4 when verdicts are unknown.",
+     kReachOptions, kReachExamples, kReachFormats},
     {"explain", "SOURCE DESTINATION[:PORT[/PROTOCOL]] PATH…", "say why one connection is allowed or denied",
      "Names both directions' verdicts, tier by tier, with the deciding rule, the rules that nearly matched, and their "
      "places in the files. SOURCE and DESTINATION are namespace/kind/name, namespace/name where that is unambiguous, "
      "an address, or `external`; a port is the Service's own for Services, the pod's otherwise. A DESTINATION may be a "
      "URL or a host name too: it is resolved as the source pod's resolver would, and policies that bar the way to DNS "
      "come first. Exit status: 0, 2 bad input, 4 when the verdict is unknown.",
-     kReachOptions, kExplainExamples},
+     kExplainOptions, kExplainExamples},
     {"diff", "OLD NEW", "say which connections a change opens and closes, and which rules do it",
      "Compares what two sides allow, pair by pair. A side is a folder or file of manifests, - for standard input, or "
      "REV:PATH of the git repository that one stands in; with -s it is a policy set of a scenario. A word with a colon "

@@ -57,6 +57,23 @@ std::string dot_quoted(std::string_view text) {
   return quoted + "\"";
 }
 
+std::string mermaid_quoted(std::string_view text) {
+  // Back quotes begin Markdown text, %%{ a directive wherever it stands, & and # entities; the rest ends the text or a
+  // tag. Source: mermaid.js.org, flowchart syntax ("Special characters", "Entity codes to escape characters").
+  constexpr std::string_view kSpecial = "\"#&<>`%\\;{}[]()|";
+  std::string quoted = "\"";
+  for (const char c : printable(text)) {
+    if (c == '"') {
+      quoted += "#quot;";
+    } else if (kSpecial.find(c) != std::string_view::npos) {
+      quoted += "#" + std::to_string(static_cast<int>(c)) + ";";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
+
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string line;
   for (std::size_t i = 0; i < fields.size(); ++i) {

@@ -19,6 +19,10 @@ std::string md_code(std::string_view text, std::size_t limit);
 /// A quoted DOT string.
 std::string dot_quoted(std::string_view text);
 
+/// A quoted Mermaid text, for a node, a subgraph or an arrow: what Mermaid or its HTML labels would take for markup, a
+/// directive or the end of the text is an entity (#quot;, #35; …). Past 200 bytes it is cut.
+std::string mermaid_quoted(std::string_view text);
+
 /// One CSV line with its line break.
 std::string csv_line(const std::vector<std::string>& fields);
 

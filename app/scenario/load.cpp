@@ -414,6 +414,7 @@ std::unique_ptr<ClusterState> Loader::build_state(const cluster::ObjectStore& st
   state->cluster = std::move(built).value();
   state->kubelet_versions = kubelet_versions(store);
   const std::size_t errors = diagnostics_.error_count();
+  state->entry_points = analysis::read_entry_points(store, state->cluster, diagnostics_);
   choose_profile(store, *state);
   return diagnostics_.error_count() == errors && !state->profile.name.empty() ? std::move(state) : nullptr;
 }

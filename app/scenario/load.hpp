@@ -13,6 +13,7 @@
 
 #include "app/scenario/events.hpp"
 #include "app/scenario/file.hpp"
+#include "models/analysis/entry_points.hpp"
 #include "models/cluster/cluster.hpp"
 #include "models/cni/profile.hpp"
 #include "models/policy/policy.hpp"
@@ -43,6 +44,7 @@ struct ClusterState {
   std::vector<cni::Profile> others;  // that the plugin may as well be like: its version lies between two profiles
   std::vector<std::string> kubelet_versions;  // what Node objects of a dump say, oldest first, each once
   std::string cni_choice;  // how the profile was chosen: "named in scenario.yaml:9", "detected from DaemonSet …"
+  analysis::EntryPoints entry_points;  // what Ingresses, HTTPRoutes and Services let in from outside
 };
 
 /// One connection's ends with ids: every source pod to every backend.

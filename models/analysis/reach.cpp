@@ -33,6 +33,7 @@ struct End {
   cluster::WorkloadId workload;
   cluster::PodId pod;
   bool may_be_unknown = false;
+  bool is_in_focus = true;
   std::uint32_t pods = 0;
   std::uint32_t first_variant = 0;  // in variants_
   std::uint32_t variant_count = 0;
@@ -76,14 +77,16 @@ class Reach {
   }
 
   ReachSummary run() {
-    if (options_.includes_external) {
+    if (options_.includes_external && wants_in()) {
       external_sources();
     }
     for (const End& source : ends_) {
-      if (options_.includes_external) {
+      if (options_.includes_external && source.is_in_focus && wants_out()) {
         external_destinations(source);
       }
-      destinations(source);
+      if ((source.is_in_focus && wants_out()) || wants_in()) {
+        destinations(source);
+      }
     }
     summary_.ends = ends_.size();
     return summary_;
@@ -91,6 +94,23 @@ class Reach {
 
  private:
   friend class ReachSweep;
+
+  bool wants_in() const { return options_.focus == nullptr || options_.focus->wants_in; }
+  bool wants_out() const { return options_.focus == nullptr || options_.focus->wants_out; }
+  bool is_wanted(const End& source, const End& destination) const {
+    return (source.is_in_focus && wants_out()) || (destination.is_in_focus && wants_in());
+  }
+
+  /// Whether the focus, if there is one, names the workload or one of these pods.
+  bool is_in_focus(cluster::WorkloadId workload, std::span<const cluster::PodId> pods) const {
+    if (options_.focus == nullptr) {
+      return true;
+    }
+    const ReachFocus& focus = *options_.focus;
+    return std::find(focus.workloads.begin(), focus.workloads.end(), workload) != focus.workloads.end() ||
+           std::any_of(focus.pods.begin(), focus.pods.end(),
+                       [&](cluster::PodId pod) { return std::find(pods.begin(), pods.end(), pod) != pods.end(); });
+  }
 
   bool is_unknown_alone(cluster::NamespaceId name_space) const {
     return std::any_of(cluster_.unmodelled.begin(), cluster_.unmodelled.end(),
@@ -147,6 +167,7 @@ class Reach {
     end.name = std::move(name);
     end.workload = workload;
     end.pod = pod;
+    end.is_in_focus = is_in_focus(workload, pods);
     end.pods = static_cast<std::uint32_t>(entries.size());
     end.variant_count = static_cast<std::uint32_t>(variants_.size()) - end.first_variant;
     const bool overflows = is_enforced_ && std::any_of(pods.begin(), pods.end(), [&](cluster::PodId member) {
@@ -160,7 +181,30 @@ class Reach {
     return {variants_.data() + end.first_variant, end.variant_count};
   }
 
-  /// The atoms of the families that the cluster's pods speak.
+  /// Whether a rule of some policy has an IPv6 block.
+  bool names_ipv6() const {
+    const auto is_v6 = [](const Cidr& cidr) { return cidr.family() == IpFamily::v6; };
+    const auto has_block = [&](const std::vector<policy::Rule>& rules) {
+      return std::any_of(rules.begin(), rules.end(), [&](const policy::Rule& rule) {
+        return std::any_of(rule.peers.begin(), rule.peers.end(),
+                           [&](const policy::PeerRule& peer) { return peer.ip_block && is_v6(peer.ip_block->cidr); });
+      });
+    };
+    const auto has_network = [&](const policy::AdminRule& rule) {
+      return std::any_of(rule.peers.begin(), rule.peers.end(), [&](const policy::AdminPeer& peer) {
+        return std::any_of(peer.networks.begin(), peer.networks.end(), is_v6);
+      });
+    };
+    const policy::PolicySet& policies = engine_.policies();
+    return std::any_of(policies.network_policies.begin(), policies.network_policies.end(),
+                       [&](const policy::NetworkPolicy& p) { return has_block(p.ingress) || has_block(p.egress); }) ||
+           std::any_of(policies.admin_policies.begin(), policies.admin_policies.end(),
+                       [&](const policy::AdminPolicy& p) {
+                         return std::any_of(p.egress.begin(), p.egress.end(), has_network);
+                       });
+  }
+
+  /// The atoms of the families that the cluster's pods speak, and of IPv6 where that is asked for.
   void collect_external() {
     bool has_v4 = cluster_.pods.empty();
     bool has_v6 = false;
@@ -168,6 +212,7 @@ class Reach {
       has_v4 = has_v4 || pod.ip.is_v4() || pod.ip.is_unspecified();
       has_v6 = has_v6 || (!pod.ip.is_v4() && !pod.ip.is_unspecified());
     }
+    has_v6 = has_v6 || (options_.includes_named_ipv6 && names_ipv6());
     has_v6 = has_v6 && !engine_.profile().policy.is_ipv4_only;
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
       if (family == IpFamily::v4 ? !has_v4 : !has_v6) {
@@ -231,6 +276,9 @@ class Reach {
 
   void external_sources() {
     for (const End& destination : ends_) {
+      if (!destination.is_in_focus) {
+        continue;
+      }
       load_external(destination, policy::Direction::ingress);
       for_each_range(by_atom_, [&](IpAddress first, IpAddress last, const Found& found) {
         emit(external_end(first, last), named_end(destination), found, destination.may_be_unknown);
@@ -248,7 +296,9 @@ class Reach {
   void destinations(const End& source) {
     load_source(source);
     for (std::size_t d = 0; d < ends_.size(); ++d) {
-      emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
+      if (is_wanted(source, ends_[d])) {
+        emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
+      }
     }
   }
 
@@ -261,6 +311,9 @@ class Reach {
         rows_.load_egress(from.entry.egress);
       }
       for (std::size_t d = 0; d < ends_.size(); ++d) {
+        if (!is_wanted(source, ends_[d])) {
+          continue;
+        }
         for (const Variant& to : variants(ends_[d])) {
           if (&source != &ends_[d] || &from != &to || from.pods > 1) {
             add_pair(from, to, found_[d]);

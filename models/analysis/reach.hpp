@@ -18,9 +18,19 @@
 
 namespace podwire::analysis {
 
+/// Rows that do not touch any of these are left out.
+struct ReachFocus {
+  std::vector<cluster::WorkloadId> workloads;
+  std::vector<cluster::PodId> pods;  // at workload level: their workloads
+  bool wants_in = true;              // rows whose destination is one
+  bool wants_out = true;             // rows whose source is one
+};
+
 struct ReachOptions {
-  bool includes_external = true;  // ranges of addresses outside the cluster
-  bool is_pod_level = false;      // one line a pod instead of one a workload
+  bool includes_external = true;      // ranges of addresses outside the cluster
+  bool is_pod_level = false;          // one line a pod instead of one a workload
+  const ReachFocus* focus = nullptr;  // none: everything
+  bool includes_named_ipv6 = false;   // IPv6 ranges also where no pod has an IPv6 address, when a policy names IPv6
 };
 
 /// One end of a row.

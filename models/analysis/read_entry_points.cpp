@@ -1,0 +1,378 @@
+// Reading of what lets traffic in: Ingress, Gateway, HTTPRoute, ReferenceGrant, Services, and which workloads look like
+// an ingress controller. Sources: see entry_points.hpp; controllers' images and labels as their charts and manifests
+// name them (kubernetes/ingress-nginx, traefik/traefik-helm-chart, projectcontour/contour, haproxytech/helm-charts,
+// kong/charts, envoyproxy/gateway, istio/istio).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "models/analysis/entry_points.hpp"
+#include "models/cluster/kinds.hpp"
+#include "sim/config/reader.hpp"
+
+namespace podwire::analysis {
+namespace {
+
+using cluster::Object;
+using config::Node;
+using config::ObjectReader;
+
+constexpr std::int64_t kMaxPort = 65'535;
+constexpr std::string_view kGatewayGroup = "gateway.networking.k8s.io";
+
+struct Family {
+  std::string_view name;
+  std::string_view image;       // part of the image's name; "" where sidecars have it too
+  std::string_view label;       // value of app.kubernetes.io/name
+  std::string_view controller;  // part of an IngressClass's or GatewayClass's controller
+};
+constexpr std::array<Family, 8> kFamilies = {{
+    {"ingress-nginx", "ingress-nginx/controller", "ingress-nginx", "k8s.io/ingress-nginx"},
+    {"nginx-ingress", "nginx/nginx-ingress", "nginx-ingress", "nginx.org/ingress-controller"},
+    {"traefik", "traefik", "traefik", "traefik.io/"},
+    {"contour", "", "contour", "projectcontour.io/"},
+    {"haproxy", "haproxytech/kubernetes-ingress", "haproxy-ingress", "haproxy.org/ingress-controller"},
+    {"kong", "kong/kong", "kong", "konghq.com/"},
+    {"envoy-gateway", "", "envoy", "gateway.envoyproxy.io/"},
+    {"istio", "", "istio-ingressgateway", "istio.io/"},
+}};
+
+class EntryReader {
+ public:
+  EntryReader(const cluster::ObjectStore& store, const cluster::Cluster& cluster, Diagnostics& diagnostics)
+      : store_(store), cluster_(cluster), diagnostics_(diagnostics) {}
+
+  EntryPoints read() {
+    for (const Object& object : store_.objects()) {
+      const std::string_view group = object.group();
+      if (object.kind == "Ingress" && (group == "networking.k8s.io" || group == "extensions")) {
+        read_ingress(object);
+      } else if (object.kind == "HTTPRoute" && group == kGatewayGroup) {
+        read_route(object);
+      } else if (object.kind == "Service" && group.empty()) {
+        read_service(object);
+      } else if ((object.kind == "IngressClass" && group == "networking.k8s.io") ||
+                 (object.kind == "GatewayClass" && group == kGatewayGroup)) {
+        const Node spec = object.node.find("spec");
+        const Node name = object.kind == "IngressClass" ? spec.find("controller") : spec.find("controllerName");
+        result_.classes.emplace_back(object.name, std::string(name.text()));
+      } else if (cluster::workload_kind(object.kind)) {
+        read_controller(object);
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  // Ports are numbers or names.
+  void read_service_port(ObjectReader& port, EntryPoint& point) {
+    const Node number = port.get("number");
+    const Node name = port.get("name");
+    if (number.is_null() == name.is_null()) {
+      port.error("bad-value", "a backend's port is either a number or a name");
+      return;
+    }
+    if (!number.is_null()) {
+      if (const auto value = port.integer("number", 1, kMaxPort)) {
+        point.port_number = Port(static_cast<std::uint16_t>(*value));
+      }
+    } else {
+      point.port_name = port.string("name").value_or("");
+    }
+  }
+
+  void add_ingress_backend(Node backend, const EntryPoint& base, const std::string& object) {
+    if (backend.is_null()) {
+      return;
+    }
+    EntryPoint point = base;
+    ObjectReader reader(backend, object, diagnostics_);
+    const Node service = reader.get("service");
+    if (service.is_null()) {
+      // The form of networking.k8s.io/v1beta1, or a resource (storage bucket …), behind which there is no pod.
+      const Node old = reader.get("serviceName");
+      if (old.is_null()) {
+        point.problem = "its backend is a resource, not a Service";
+        if (reader.get("resource").is_null()) {
+          reader.error("missing-key", "a backend names a service or a resource", backend);
+        }
+        result_.points.push_back(std::move(point));
+        return;
+      }
+      point.service = reader.string("serviceName").value_or("");
+      const Node port = reader.get("servicePort");
+      if (!port.is_quoted() && !port.text().empty() && port.text()[0] >= '0' && port.text()[0] <= '9') {
+        const auto number = reader.integer("servicePort", 1, kMaxPort);
+        point.port_number = number ? Port(static_cast<std::uint16_t>(*number)) : Port();
+      } else {
+        point.port_name = std::string(port.text());
+      }
+      result_.points.push_back(std::move(point));
+      return;
+    }
+    ObjectReader named(service, object, diagnostics_);
+    named.require("name");
+    point.service = named.string("name").value_or("");
+    ObjectReader port(named.require("port"), object, diagnostics_);
+    read_service_port(port, point);
+    result_.points.push_back(std::move(point));
+  }
+
+  void read_ingress(const Object& object) {
+    const std::string name = object.full_name();
+    ObjectReader spec(object.node.find("spec"), name, diagnostics_);
+    EntryPoint base{.kind = EntryPoint::Kind::ingress,
+                    .name_space = object.name_space,
+                    .name = object.name,
+                    .service_namespace = object.name_space,
+                    .span = object.span};
+    base.controller_class = spec.string("ingressClassName").value_or("");
+    if (base.controller_class.empty()) {
+      base.controller_class =
+          std::string(object.node.find("metadata").find("annotations").find("kubernetes.io/ingress.class").text());
+    }
+    add_ingress_backend(spec.get("defaultBackend"), base, name);
+    add_ingress_backend(spec.get("backend"), base, name);
+    for (const Node rule : spec.list("rules")) {
+      ObjectReader reader(rule, name, diagnostics_);
+      EntryPoint point = base;
+      point.host = reader.string("host").value_or("");
+      ObjectReader http(reader.get("http"), name, diagnostics_);
+      for (const Node path : http.list("paths")) {
+        ObjectReader item(path, name, diagnostics_);
+        point.path = item.string("path").value_or("");
+        add_ingress_backend(item.require("backend"), point, name);
+      }
+    }
+  }
+
+  const Object* find(std::string_view group, std::string_view kind, std::string_view name_space,
+                     std::string_view name) const {
+    for (const Object* object : store_.all(group, kind)) {
+      if (object->name_space == name_space && object->name == name) {
+        return object;
+      }
+    }
+    return nullptr;
+  }
+
+  // Whether some listener of the gateway takes routes of that namespace (allowedRoutes, by default its own alone).
+  bool accepts(const Object& gateway, const std::string& route_namespace, std::string_view section) {
+    for (const Node listener : gateway.node.find("spec").find("listeners")) {
+      if (!section.empty() && listener.find("name").text() != section) {
+        continue;
+      }
+      const Node namespaces = listener.find("allowedRoutes").find("namespaces");
+      const std::string_view from = namespaces.find("from").text();
+      if (from == "All" || ((from.empty() || from == "Same") && gateway.name_space == route_namespace)) {
+        return true;
+      }
+      if (from == "Selector") {
+        const auto selector =
+            cluster::read_label_selector(namespaces.find("selector"), gateway.full_name(), diagnostics_);
+        const cluster::NamespaceId id = cluster_.find_namespace(route_namespace);
+        if (selector && id.is_valid() &&
+            selector->matches(cluster_.namespaces[id.index()].labels, cluster_.label_sets, cluster_.strings)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  // A backend in another namespace needs that namespace's consent.
+  bool is_granted(const std::string& route_namespace, const std::string& service_namespace,
+                  const std::string& service) const {
+    for (const Object* grant : store_.all(kGatewayGroup, "ReferenceGrant")) {
+      if (grant->name_space != service_namespace) {
+        continue;
+      }
+      const Node spec = grant->node.find("spec");
+      const auto allows = [](Node list, auto matches) {
+        for (const Node item : list) {
+          if (matches(item)) {
+            return true;
+          }
+        }
+        return false;
+      };
+      if (allows(spec.find("from"),
+                 [&](Node from) {
+                   return from.find("kind").text() == "HTTPRoute" && from.find("namespace").text() == route_namespace;
+                 }) &&
+          allows(spec.find("to"), [&](Node to) {
+            return to.find("kind").text() == "Service" &&
+                   (to.find("name").is_null() || to.find("name").text() == service);
+          })) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // Which Gateway the route belongs to, in `base`; a problem when it takes none.
+  void read_parents(ObjectReader& spec, const Object& object, EntryPoint& base) {
+    const std::vector<Node> parents = spec.list("parentRefs");
+    if (parents.empty()) {
+      base.problem = "it names no Gateway";
+    }
+    for (const Node item : parents) {
+      ObjectReader parent(item, spec.object(), diagnostics_);
+      parent.require("name");
+      const std::string name = parent.string("name").value_or("");
+      const std::string where = parent.string("namespace").value_or(object.name_space);
+      const std::string section = parent.string("sectionName").value_or("");
+      base.gateway = where + "/" + name;
+      base.problem.clear();
+      const Object* gateway = find(kGatewayGroup, "Gateway", where, name);
+      if (gateway == nullptr) {
+        return;  // defined elsewhere: assumed to take it
+      }
+      base.controller_class = std::string(gateway->node.find("spec").find("gatewayClassName").text());
+      if (accepts(*gateway, object.name_space, section)) {
+        return;
+      }
+      base.problem =
+          fmt::format("no listener of gateway {} takes routes of namespace {}", base.gateway, object.name_space);
+    }
+  }
+
+  void read_route(const Object& object) {
+    const std::string name = object.full_name();
+    ObjectReader spec(object.node.find("spec"), name, diagnostics_);
+    EntryPoint base{.kind = EntryPoint::Kind::http_route,
+                    .name_space = object.name_space,
+                    .name = object.name,
+                    .span = object.span};
+    read_parents(spec, object, base);
+    std::vector<std::string> hosts = spec.strings("hostnames");
+    if (hosts.empty()) {
+      hosts.emplace_back();
+    }
+    for (const std::string& host : hosts) {
+      base.host = host;
+      for (const Node rule : spec.list("rules")) {
+        read_route_rule(rule, base, name);
+      }
+    }
+  }
+
+  void read_route_rule(Node rule, EntryPoint point, const std::string& name) {
+    ObjectReader reader(rule, name, diagnostics_);
+    std::vector<std::string> paths;
+    for (const Node match : reader.list("matches")) {
+      const std::string_view path = match.find("path").find("value").text();
+      paths.emplace_back(path);
+    }
+    if (paths.empty()) {
+      paths.emplace_back();
+    }
+    for (const std::string& path : paths) {
+      point.path = path;
+      for (const Node item : reader.list("backendRefs")) {
+        ObjectReader backend(item, name, diagnostics_);
+        EntryPoint found = point;
+        backend.require("name");
+        found.service = backend.string("name").value_or("");
+        found.service_namespace = backend.string("namespace").value_or(point.name_space);
+        const std::string kind = backend.string("kind").value_or("Service");
+        if (kind != "Service") {
+          found.problem = fmt::format("its backend is a {}, not a Service", kind);
+        } else if (found.service_namespace != point.name_space &&
+                   !is_granted(point.name_space, found.service_namespace, found.service)) {
+          found.problem = fmt::format("no ReferenceGrant in namespace {} lets routes of {} use Service {}",
+                                      found.service_namespace, point.name_space, found.service);
+        }
+        if (kind == "Service") {
+          backend.require("port");
+        }
+        if (const auto number = backend.integer("port", 1, kMaxPort)) {
+          found.port_number = Port(static_cast<std::uint16_t>(*number));
+        }
+        result_.points.push_back(std::move(found));
+      }
+    }
+  }
+
+  void read_service(const Object& object) {
+    const Node spec_node = object.node.find("spec");
+    const std::string_view type = spec_node.find("type").text();
+    if (type != "NodePort" && type != "LoadBalancer") {
+      return;
+    }
+    ObjectReader spec(spec_node, object.full_name(), diagnostics_);
+    EntryPoint base{.kind = type == "NodePort" ? EntryPoint::Kind::node_port : EntryPoint::Kind::load_balancer,
+                    .name_space = object.name_space,
+                    .name = object.name,
+                    .service = object.name,
+                    .service_namespace = object.name_space,
+                    .span = object.span};
+    if (!spec.get("externalTrafficPolicy").is_null()) {
+      base.is_local = spec.choice("externalTrafficPolicy", {"Cluster", "Local"}).value_or(0) == 1;
+    }
+    for (const Node range : spec.list("loadBalancerSourceRanges")) {
+      if (const auto cidr = config::as_cidr(range, spec.object(), diagnostics_)) {
+        base.sources.push_back(*cidr);
+      }
+    }
+    const cluster::ServiceId id = cluster_.find_service(cluster_.find_namespace(object.name_space), object.name);
+    if (!id.is_valid()) {
+      return;  // reported where Services are read
+    }
+    for (const cluster::ServicePort& port : cluster_.services[id.index()].ports) {
+      EntryPoint point = base;
+      point.port_number = port.port;
+      point.port_name = port.name;
+      point.node_port = port.node_port;
+      result_.points.push_back(std::move(point));
+    }
+  }
+
+  void read_controller(const Object& object) {
+    const bool is_pod = object.kind == "Pod";
+    const Node pod = is_pod ? object.node : object.node.find("spec").find("template");
+    const Node labels = pod.find("metadata").find("labels");
+    for (const Family& family : kFamilies) {
+      bool is_one = labels.find("app.kubernetes.io/name").text() == family.label &&
+                    (labels.find("app.kubernetes.io/component").is_null() ||
+                     labels.find("app.kubernetes.io/component").text() == "controller" ||
+                     labels.find("app.kubernetes.io/component").text() == "envoy" ||
+                     labels.find("app.kubernetes.io/component").text() == "proxy");
+      for (const Node container : pod.find("spec").find("containers")) {
+        const std::string_view image = container.find("image").text();
+        is_one = is_one || (!family.image.empty() && image.find(family.image) != std::string_view::npos);
+      }
+      if (is_one) {
+        result_.controllers.push_back({.family = std::string(family.name),
+                                       .name_space = object.name_space,
+                                       .kind = object.kind,
+                                       .name = object.name});
+        return;
+      }
+    }
+  }
+
+  const cluster::ObjectStore& store_;
+  const cluster::Cluster& cluster_;
+  Diagnostics& diagnostics_;
+  EntryPoints result_;
+};
+
+}  // namespace
+
+std::string_view controller_family(std::string_view controller) {
+  for (const Family& family : kFamilies) {
+    if (controller.find(family.controller) != std::string_view::npos) {
+      return family.name;
+    }
+  }
+  return {};
+}
+
+EntryPoints read_entry_points(const cluster::ObjectStore& store, const cluster::Cluster& cluster,
+                              Diagnostics& diagnostics) {
+  return EntryReader(store, cluster, diagnostics).read();
+}
+
+}  // namespace podwire::analysis

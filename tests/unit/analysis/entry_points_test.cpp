@@ -1,0 +1,162 @@
+// Entry points and exposure on situations small enough to be read.
+#include "models/analysis/entry_points.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "models/analysis/exposure.hpp"
+#include "tests/support/policy_lab.hpp"
+
+namespace podwire::analysis {
+namespace {
+
+using test::name_space;
+using test::network_policy;
+using test::pod;
+using test::PolicyLab;
+using Outcome = EntryRow::Outcome;
+
+const char* const kService =
+    "---\n{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: "
+    "[{port: 80, targetPort: 8080}]}}\n";
+const char* const kIngress =
+    "---\n{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, namespace: shop}, spec: {rules: "
+    "[{host: shop.example.org, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: "
+    "{number: 80}}}}]}}]}}\n";
+const char* const kController = "app.kubernetes.io/name: ingress-nginx, app.kubernetes.io/component: controller";
+
+std::vector<EntryRow> rows_of(const std::string& manifests) {
+  PolicyLab lab(manifests);
+  SourceMap sources;
+  Diagnostics diagnostics;
+  cluster::ObjectStore store;
+  store.add_layer(sources, {.path = "-", .shown_as = "lab.yaml", .text = manifests, .span = {}}, {}, diagnostics);
+  const EntryPoints entries = read_entry_points(store, lab.cluster(), diagnostics);
+  EXPECT_FALSE(diagnostics.has_errors()) << config::render(diagnostics, sources);
+  return resolve_entry_points(lab.engine(), entries);
+}
+
+std::string web() {
+  return name_space("shop") + pod("shop", "web", "app: web", "{containerPort: 8080}") + kService;
+}
+
+TEST(EntryPoints, AssumesAControllerWhereNoneIsFound) {
+  const auto rows = rows_of(web() + kIngress);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].source, "{ingress-controller}");
+  EXPECT_EQ(rows[0].destination, "shop/web[Pod]");
+  EXPECT_EQ(rows[0].connections, "TCP 8080");
+  EXPECT_EQ(rows[0].service, "shop/web:80");
+  EXPECT_EQ(rows[0].outcome, Outcome::allowed);
+}
+
+TEST(EntryPoints, NamesThePolicyThatDeniesTheIngress) {
+  const auto rows = rows_of(web() + kIngress + network_policy("shop", "deny", "  podSelector: {}\n"));
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].outcome, Outcome::denied);
+  EXPECT_EQ(rows[0].note, "exposed by ingress shop/web, but ingress policy shop/deny denies it");
+}
+
+TEST(EntryPoints, LeavesOpenWhatDependsOnTheAssumedControllersLabels) {
+  const auto rows = rows_of(web() + kIngress +
+                            network_policy("shop", "edge",
+                                           "  podSelector: {}\n"
+                                           "  ingress: [{from: [{namespaceSelector: {matchLabels: {team: edge}}}]}]"));
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].outcome, Outcome::unknown);
+  EXPECT_NE(rows[0].note.find("any namespace with team=edge"), std::string::npos) << rows[0].note;
+}
+
+TEST(EntryPoints, JudgesTheControllersPodsWhereTheyAreFound) {
+  const std::string policy = network_policy("shop", "edge",
+                                            "  podSelector: {}\n"
+                                            "  ingress: [{from: [{namespaceSelector: {matchLabels: {team: edge}}}]}]");
+  const auto admitted =
+      rows_of(name_space("edge", "team: edge") + pod("edge", "nginx", kController) + web() + kIngress + policy);
+  ASSERT_EQ(admitted.size(), 1u);
+  EXPECT_EQ(admitted[0].source, "edge/nginx[Pod]");
+  EXPECT_EQ(admitted[0].outcome, Outcome::allowed);
+  const auto refused = rows_of(name_space("edge") + pod("edge", "nginx", kController) + web() + kIngress + policy);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].outcome, Outcome::denied);
+  EXPECT_EQ(refused[0].note, "exposed by ingress shop/web, but ingress policy shop/edge denies it");
+}
+
+TEST(EntryPoints, SaysWhatIsMissingBehindABackend) {
+  const auto rows = rows_of(name_space("shop") + pod("shop", "other", "app: other") + kIngress);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].outcome, Outcome::broken);
+  EXPECT_EQ(rows[0].note, "there is no Service shop/web");
+}
+
+// Local keeps the client's address, so that only the part of the block within the Service's own ranges gets in.
+TEST(EntryPoints, CutsClientRangesWhereTheTrafficPolicyIsLocal) {
+  const auto rows =
+      rows_of(name_space("shop") + pod("shop", "web", "app: web", "{containerPort: 8080}") +
+              "---\n{apiVersion: v1, kind: Service, metadata: {name: edge, namespace: shop}, spec: {type: "
+              "LoadBalancer, externalTrafficPolicy: Local, loadBalancerSourceRanges: [198.51.100.0/24], "
+              "selector: {app: web}, ports: [{port: 443, targetPort: 8080}]}}\n" +
+              network_policy("shop", "web",
+                             "  podSelector: {}\n"
+                             "  ingress: [{from: [{ipBlock: {cidr: 198.51.100.128/25}}]}]"));
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].source, "198.51.100.128-198.51.100.255[External]");
+  EXPECT_EQ(rows[0].outcome, Outcome::allowed);
+}
+
+// Cluster hides the client behind the node it came through: the block of clients is of no use, and only the pod's own
+// node gets in.
+TEST(EntryPoints, SeesNodeAddressesWhereTheTrafficPolicyIsCluster) {
+  const auto rows =
+      rows_of(name_space("shop") + pod("shop", "web", "app: web", "{containerPort: 8080}") +
+              "---\n{apiVersion: v1, kind: Service, metadata: {name: edge, namespace: shop}, spec: {type: "
+              "NodePort, selector: {app: web}, ports: [{port: 443, targetPort: 8080, nodePort: 30443}]}}\n" +
+              network_policy("shop", "web",
+                             "  podSelector: {}\n"
+                             "  ingress: [{from: [{ipBlock: {cidr: 198.51.100.128/25}}]}]"));
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].via, "NodePort service shop/edge, node port 30443");
+  EXPECT_EQ(rows[0].outcome, Outcome::partly) << rows[0].note;
+}
+
+std::vector<std::string> exposure_lines(const std::string& manifests) {
+  PolicyLab lab(manifests);
+  std::vector<std::string> lines;
+  for (const ExposureLine& line :
+       exposure_of(lab.engine(), cluster::WorkloadId(std::size_t{0}), policy::Direction::ingress)) {
+    lines.push_back(line.region.to_string() + ": " + line.ports_text());
+  }
+  return lines;
+}
+
+TEST(Exposure, IsTheEntireClusterWhereNothingIsolates) {
+  EXPECT_EQ(exposure_lines(name_space("shop") + pod("shop", "web", "app: web")),
+            (std::vector<std::string>{"entire cluster: All Connections"}));
+}
+
+TEST(Exposure, SaysWhichPodsEachRuleAdmits) {
+  EXPECT_EQ(
+      exposure_lines(name_space("shop") + pod("shop", "web", "app: web", "{name: http, containerPort: 8080}") +
+                     network_policy("shop", "web",
+                                    "  podSelector: {}\n"
+                                    "  ingress:\n"
+                                    "  - from: [{namespaceSelector: {matchLabels: {team: a}}}]\n"
+                                    "    ports: [{port: http}]\n"
+                                    "  - from: [{podSelector: {matchLabels: {app: shop}}}]\n"
+                                    "  - from: [{namespaceSelector: {}, podSelector: {matchLabels: {role: probe}}}]\n"
+                                    "    ports: [{port: 9090}, {port: nobodys}]")),
+      (std::vector<std::string>{"any pod in any namespace with team=a: TCP 8080",
+                                "pods with app=shop in namespace shop: All Connections",
+                                "pods with role=probe in any namespace: TCP 9090"}));
+}
+
+TEST(Exposure, IsEmptyWhereNoPodIsAdmitted) {
+  EXPECT_TRUE(exposure_lines(name_space("shop") + pod("shop", "web", "app: web") +
+                             network_policy("shop", "deny", "  podSelector: {}\n"))
+                  .empty());
+}
+
+}  // namespace
+}  // namespace podwire::analysis
