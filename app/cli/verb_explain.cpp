@@ -81,6 +81,17 @@ std::optional<Answered> explain_words(policy::PolicyEngine& engine, const Comman
   if (result.lookup && result.lookup->is_cut_off()) {
     result.connection->answer = analysis::Answer::denied;
     result.connection->notes.insert(result.connection->notes.begin(), "what follows holds once the name resolves:");
+  } else if (result.lookup && result.lookup->is_dns_missing) {
+    result.connection->notes.insert(
+        result.connection->notes.begin(),
+        "the input brings no kube-dns: it is taken to answer, and whether policies let questions pass is not known");
+    const bool may_be_cut_off = std::any_of(result.connection->paths.begin(), result.connection->paths.end(),
+                                            [](const analysis::ExplainedPath& path) {
+                                              return !path.egress.isolating.empty() || !path.egress.chain.empty();
+                                            });
+    if (may_be_cut_off && result.connection->answer == analysis::Answer::allowed) {
+      result.connection->answer = analysis::Answer::unknown;
+    }
   } else if (result.lookup && result.lookup->udp && result.connection->answer == analysis::Answer::allowed) {
     // Some of the ways to DNS may be barred, or not known.
     const auto& asked = result.lookup->asks_over_tcp ? result.lookup->tcp : result.lookup->udp;

@@ -106,8 +106,10 @@ std::string at(const std::string& place) {
 std::string near_text(const std::vector<ExplainView::NearRule>& rules, std::string_view label) {
   std::string out;
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    out += fmt::format("             {:<11} {} rule {}: {}\n", i == 0 ? label : "", printable(rules[i].policy),
-                       rules[i].rule, wrapped(printable(rules[i].criterion, 1000) + at(rules[i].place), 25));
+    out += fmt::format("             {:<11} {}\n", i == 0 ? label : "",
+                       wrapped(fmt::format("{} rule {}: {}{}", printable(rules[i].policy), rules[i].rule,
+                                           printable(rules[i].criterion, 1000), at(rules[i].place)),
+                               25));
   }
   return out;
 }
@@ -129,7 +131,9 @@ std::string chain_text(const ExplainView::Side& side) {
       }
       text += fmt::format(" ({})", fmt::join(names, ", "));
     }
-    out += fmt::format("             {:<13} {}\n", step.tier, wrapped(text + at(step.place), 27));
+    if (side.chain.size() > 1 || step.text != side.text) {
+      out += fmt::format("             {:<13} {}\n", step.tier, wrapped(text + at(step.place), 27));
+    }
     if (step.tier != "NetworkPolicy") {
       out += near_text(step.nearest, "nearest");
     }
@@ -146,7 +150,7 @@ std::string side_text(const ExplainView::Side& side, const Style& style) {
       fmt::format("    {:<8} {}\n", side.direction,
                   wrapped(colored(side.action, style) + (says_action ? "" : ": ") + text + at(side.place), 13));
   out += chain_text(side);
-  if (side.action != "denied") {
+  if (side.action != "denied" || !side.overruled_by.empty()) {
     return out;
   }
   for (std::size_t i = 0; i < side.isolating.size(); ++i) {

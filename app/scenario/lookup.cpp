@@ -151,17 +151,14 @@ std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view sou
   result.server = conf.nameservers.empty() ? IpAddress() : conf.nameservers.front();
   result.asks_over_tcp = conf.uses_tcp;
   const bool is_cluster_server = result.server == kube_dns;
-  const bool is_silent = result.server.is_unspecified() || (is_cluster_server && !cluster.dns_service.is_valid());
+  result.is_dns_missing = is_cluster_server && !cluster.dns_service.is_valid();
   const auto scope = is_cluster_server ? dns::Zone::Scope::cluster : dns::Zone::Scope::outside;
   dns::SearchState state;
   do {
     result.queries.push_back(ask(zone, names, plan.candidates[state.candidate()], scope));
-    if (is_silent) {
-      result.queries.back() = {.name = result.queries.back().name, .outcome = dns::QueryOutcome::timed_out};
-    }
   } while (state.advance(plan, result.queries.back().outcome));
   result.status = state.status();
-  if (!is_silent) {
+  if (!result.server.is_unspecified() && !result.is_dns_missing) {
     result.udp = question(engine, source, result.server, "UDP");
     result.tcp = question(engine, source, result.server, "TCP");
   }

@@ -39,7 +39,8 @@ struct Lookup {
   /// Whether policies let the questions pass; none where the server is outside the cluster's knowledge.
   std::optional<analysis::ConnectionExplanation> udp;
   std::optional<analysis::ConnectionExplanation> tcp;
-  bool asks_over_tcp = false;  // `options use-vc`; else TCP is for answers that do not fit
+  bool is_dns_missing = false;  // no kube-dns among the objects: it is taken to answer, and nobody knows behind what
+  bool asks_over_tcp = false;   // `options use-vc`; else TCP is for answers that do not fit
   bool is_found() const { return status == dns::LookupStatus::found; }
   const LookupQuery& answer() const { return queries.back(); }
   /// Not one question gets an answer: policies drop them.
