@@ -198,7 +198,11 @@ std::string lookup_text(const ExplainView::Lookup& lookup, const Style& style) {
       text += fmt::format(", {}", fmt::join(query.addresses, ", "));
     }
     text += query.is_assumed && !lookup.is_cut_off ? " (outside, not declared: taken not to exist)" : "";
-    out += fmt::format("    {:<8} {}\n", i == 0 ? "asks for" : "", wrapped(printable(query.name) + text, 13));
+    out += fmt::format("    {:<8} {}\n",
+                       i > 0               ? ""
+                       : lookup.is_cut_off ? "names"
+                                           : "asks for",
+                       wrapped(printable(query.name) + text, 13));
   }
   for (const ExplainView::Path& path : lookup.blocked) {
     out += path_text(path, style);
