@@ -101,6 +101,7 @@ constexpr KindInfo kKinds[] = {
     {"Kustomization", "kustomization", "kustomizations", "", "kustomize.config.k8s.io", kClusterWide, not_an_object},
     {"Component", "component", "components", "", "kustomize.config.k8s.io", kClusterWide, not_an_object},
     {"Scenario", "scenario", "scenarios", "", "podwire", kClusterWide, not_an_object},
+    {"Step", "step", "steps", "", "podwire", kClusterWide, not_an_object},
 };
 
 // Whether `word` is one of the words in `list`, which are separated by single spaces.

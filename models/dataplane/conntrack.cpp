@@ -7,6 +7,9 @@ namespace {
 
 using State = ConntrackState;
 
+// net/netfilter/nf_conntrack_proto_sctp.c, sctp_timeouts: COOKIE_WAIT.
+constexpr Duration kSctpCookieWait = Duration::from_s(3);
+
 constexpr bool is_later(const ConntrackTables::Entry& a, const ConntrackTables::Entry& b) {
   return a.due > b.due;
 }
@@ -25,9 +28,10 @@ ConntrackTimeouts::ConntrackTimeouts(const cni::ConntrackTimes& times) {
   set(State::close, times.tcp_close);
   set(State::udp_unreplied, times.udp_unreplied);
   set(State::udp_stream, times.udp_stream);
+  set(State::sctp_cookie_wait, kSctpCookieWait);
   shortest_ = times.udp_unreplied;
   for (std::size_t s = 1; s < kConntrackStates; ++s) {
-    if (static_cast<State>(s) != State::close) {
+    if (static_cast<State>(s) != State::close && static_cast<State>(s) != State::sctp_cookie_wait) {
       shortest_ = std::min(shortest_, by_state_[s]);
     }
   }

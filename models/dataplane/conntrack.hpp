@@ -31,7 +31,7 @@ class ConntrackTimeouts {
  public:
   explicit ConntrackTimeouts(const cni::ConntrackTimes& times);
   Duration operator[](ConntrackState state) const { return by_state_[static_cast<std::size_t>(state)]; }
-  /// The shortest of all but `close`'s (which follows an RST): when a new entry is first looked at.
+  /// The shortest of all but `close`'s (which follows an RST) and SCTP's (rare): when a new entry is first looked at.
   Duration shortest() const { return shortest_; }
 
  private:

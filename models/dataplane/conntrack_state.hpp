@@ -18,7 +18,8 @@ enum class ConntrackState : std::uint8_t {
   close,
   udp_unreplied,
   udp_stream,
+  sctp_cookie_wait,  // INIT and INIT ACK: all of an association that is played
 };
-inline constexpr std::size_t kConntrackStates = 11;
+inline constexpr std::size_t kConntrackStates = 12;
 
 }  // namespace podwire::dataplane

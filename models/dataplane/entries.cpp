@@ -28,18 +28,26 @@ bool Network::confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool fr
       return false;
     }
   }
-  flow.tracking = (flow.flags & kFlowUdp) != 0 ? ConntrackState::udp_unreplied
-                                               : next_tcp_state(ConntrackState::none, flags, from_initiator);
+  flow.tracking = flow.protocol == IpProtocol::sctp ? ConntrackState::sctp_cookie_wait
+                  : (flow.flags & kFlowUdp) != 0    ? ConntrackState::udp_unreplied
+                                                    : next_tcp_state(ConntrackState::none, flags, from_initiator);
   flow.flags = static_cast<std::uint16_t>(flow.flags & ~(kFlowReplied | kFlowAged));
   flow.last_seen = now;
   flow.due = now + timeouts_.shortest();
   conntrack_.insert({flow.due, handle, flow.host});
+  if (const Time due = now + timeouts_[flow.tracking]; due < flow.due) {
+    flow.due = due;
+    conntrack_.queue(flow.tracking, {due, handle, flow.host});
+  }
   return true;
 }
 
 /// A packet that may change its entry's state.
 void Network::touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
   ConntrackState next = flow.tracking;
+  if (flow.protocol == IpProtocol::sctp) {
+    return;  // an INIT and its answer leave it in COOKIE_WAIT
+  }
   if ((flow.flags & kFlowUdp) != 0) {
     if (!from_initiator) {
       flow.flags |= kFlowReplied;

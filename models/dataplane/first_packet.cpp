@@ -31,10 +31,6 @@ std::uint32_t picoseconds(Duration span) {
   return static_cast<std::uint32_t>(span.ps());
 }
 
-IpProtocol protocol_of(const Flow& flow) {
-  return (flow.flags & kFlowUdp) != 0 ? IpProtocol::udp : IpProtocol::tcp;
-}
-
 }  // namespace
 
 /// A packet of a flow that its machine does not know (yet, or any more).
@@ -100,7 +96,7 @@ Network::Judgement Network::resolve(Flow& flow) {
   const service::Client client{.ip = address_of(flow.local),
                                .node = is_outside ? cluster::NodeId() : cluster::NodeId(std::uint32_t{flow.host})};
   const service::Translation translation = services_at(flow.host).translate(
-      client, flow.remote_ip, protocol_of(flow), flow.remote_port, backend_draws_.draw(flow.identity).bits());
+      client, flow.remote_ip, flow.protocol, flow.remote_port, backend_draws_.draw(flow.identity).bits());
   if (!is_outside) {
     judgement.extra.cost = service::first_packet_cost(profile_, translation);
   }
@@ -151,13 +147,14 @@ Network::Judgement Network::resolve(Flow& flow) {
   if (!machines_[flow.host].is_tracking) {
     flags = static_cast<std::uint16_t>(flags & ~kFlowTracked);
   }
-  const bool is_same_pod = flow.local == end;
-  if (is_subject(flow.local) && !is_same_pod) {
+  // A pod that dials itself never meets its policies; through a Service it is a hairpin, which the profile decides.
+  const bool is_own_affair = flow.local == end && (flags & kFlowTranslated) == 0;
+  if (is_subject(flow.local) && !is_own_affair) {
     flags |= kFlowSubject;
   }
   flow.flags = flags;
   flow.hash = path_hash(flow);
-  set_visits(flow, is_subject(end) && !is_same_pod);
+  set_visits(flow, is_subject(end) && !is_own_affair);
   return judgement;
 }
 
@@ -170,7 +167,7 @@ End Network::end_at(const Flow& flow) {
   }
   if (const cluster::NodeId node = cluster_.node_at(ip); node.is_valid()) {
     for (const cluster::PodId pod : host_network_pods_[node.index()]) {
-      if (is_there(pod) && cluster_.listens(pod, protocol_of(flow), flow.remote_port)) {
+      if (is_there(pod) && cluster_.listens(pod, flow.protocol, flow.remote_port)) {
         return End::pod(pod);
       }
     }
@@ -206,7 +203,7 @@ std::uint16_t Network::path_hash(const Flow& flow) const {
   std::uint64_t h = mix(from.low() ^ std::rotl(from.high(), 17));
   h = mix(h ^ flow.remote_ip.low() ^ std::rotl(flow.remote_ip.high(), 31));
   h = mix(h ^ (std::uint64_t{flow.local_port.number()} << 32 | std::uint64_t{flow.remote_port.number()} << 8 |
-               static_cast<std::uint64_t>(protocol_of(flow))));
+               static_cast<std::uint64_t>(flow.protocol)));
   return static_cast<std::uint16_t>(h >> 48);
 }
 
@@ -305,13 +302,23 @@ Verdict Network::ask(const Flow& flow, Direction direction, control::Version ver
     return policy::Peer{
         .pod = pod, .node = is_node ? cluster::NodeId(std::uint32_t{host}) : cluster::NodeId(), .ip = ip};
   };
-  const policy::Peer subject = peer(flow.local.pod_id(), flow.host, address_of(flow.local));
+  policy::Peer subject = peer(flow.local.pod_id(), flow.host, address_of(flow.local));
   policy::Peer other = peer(flow.remote_pod, flow.remote_host, flow.remote_ip);
+  // The end that was dialled through a Service carries the address and port that were dialled.
+  const bool is_initiator = (flow.flags & kFlowInitiator) != 0;
+  if (is_initiator || is_open(flow.peer)) {
+    const Flow& dialler = is_initiator ? flow : flows_[flow.peer.index()];
+    if ((dialler.flags & kFlowTranslated) != 0 && dialler.service_port.is_valid()) {
+      policy::Peer& dialled = is_initiator ? other : subject;
+      dialled.service_ip = cluster_.services[services().service(dialler.service_port).index()].cluster_ip;
+      dialled.service_port = dialler.dialled_port;
+    }
+  }
   const control::View state = view(version);
   if (other.pod.is_valid() && !cluster::is_there(*state.cluster, other.pod)) [[unlikely]] {
     other.pod = {};  // this node has not heard of it (any more): an address like any other
   }
-  return state.engine->verdict(direction, subject, other, protocol_of(flow),
+  return state.engine->verdict(direction, subject, other, flow.protocol,
                                direction == Direction::egress ? flow.remote_port : flow.local_port);
 }
 
@@ -390,13 +397,14 @@ Network::Judgement Network::admit(FlowHandle source_handle, std::uint8_t flags, 
   flow.identity = source.identity;
   flow.account = source.account;
   flow.peer = source_handle;
-  const bool is_same_pod = source.local == flow.local;
+  flow.protocol = source.protocol;
+  const bool is_own_affair = source.local == flow.local && (source.flags & kFlowTranslated) == 0;
   std::uint16_t flow_flags = static_cast<std::uint16_t>(
       (source.flags & (kFlowUdp | kFlowTraced | kFlowEncapsulated | kFlowLocal)) | kFlowResolved | kFlowConfirmed);
   if ((flow_flags & kFlowLocal) == 0 && machines_[flow.host].is_tracking) {
     flow_flags |= kFlowTracked;
   }
-  if (is_subject(flow.local) && !is_same_pod) {
+  if (is_subject(flow.local) && !is_own_affair) {
     flow_flags |= kFlowSubject;
   }
   flow.flags = flow_flags;

@@ -37,18 +37,18 @@ enum FlowFlag : std::uint16_t {
   kFlowResolved = 1 << 1,      // translation and destination are known
   kFlowTranslated = 1 << 2,    // a Service's address was rewritten
   kFlowEncapsulated = 1 << 3,  // its packets between nodes wear the overlay's header
-  kFlowSubject = 1 << 4,       // this end is a pod that policies may isolate, and the other end is not itself
+  kFlowSubject = 1 << 4,       // this end is a pod that policies may isolate; not of a pod that dials itself directly
   kFlowJudged = 1 << 5,        // `verdict` holds for `verdict_version`
   kFlowTracked = 1 << 6,       // this half carries its machine's conntrack entry, when there is one
   kFlowLocal = 1 << 7,         // both ends on one machine
   kFlowTraced = 1 << 8,
   kFlowClosing = 1 << 9,     // its owner is gone; waits for packets that only it can identify
   kFlowConfirmed = 1 << 10,  // a packet of it was let through: later ones are known
-  kFlowUdp = 1 << 11,
-  kFlowDone = 1 << 12,     // a responder's UDP half that its owner has closed: kept while the other end lives
-  kFlowReplied = 1 << 13,  // UDP: conntrack has seen both directions
-  kFlowAged = 1 << 14,     // UDP: its entry is older than one timeout
-  kFlowGone = 1 << 15,     // its pod was deleted: nothing leaves it and nothing reaches it
+  kFlowUdp = 1 << 11,        // datagrams without a handshake's state: UDP, and SCTP's INIT and its answer
+  kFlowDone = 1 << 12,       // a responder's UDP half that its owner has closed: kept while the other end lives
+  kFlowReplied = 1 << 13,    // UDP: conntrack has seen both directions
+  kFlowAged = 1 << 14,       // UDP: its entry is older than one timeout
+  kFlowGone = 1 << 15,       // its pod was deleted: nothing leaves it and nothing reaches it
 };
 
 struct alignas(64) Flow {
@@ -67,7 +67,8 @@ struct alignas(64) Flow {
   ConntrackState tracking = ConntrackState::none;
   std::uint8_t generation = 0;
   std::uint16_t mtu = 0;  // largest IP packet on the way
-  Time last_seen;         // of its conntrack entry
+  IpProtocol protocol = IpProtocol::tcp;
+  Time last_seen;  // of its conntrack entry
   std::uint64_t identity = 0;
   Time due;  // of the entry's place in conntrack's queue
   // ---- the rest

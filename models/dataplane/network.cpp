@@ -43,7 +43,8 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
   build_ports();
   build_machines();
   build_states();
-  cuts_established_ = profile_.policy.established == cni::EstablishedFlows::cut && log_ != nullptr;
+  cuts_established_ = log_ != nullptr && (profile_.policy.established == cni::EstablishedFlows::cut ||
+                                          profile_.policy.judges_every_packet);
   overhead_[0] = static_cast<std::uint32_t>(options_.frame_overhead.count());
   overhead_[1] = overhead_[0] + static_cast<std::uint32_t>(profile_.encapsulation_overhead.count());
   hop_kind_ = simulator_.on<&Network::enter_port>(*this, "port");
@@ -166,10 +167,11 @@ FlowHandle Network::open(const FlowSpec& spec) {
   flow.remote_ip = spec.destination;
   flow.remote_port = spec.destination_port;
   flow.dialled_port = spec.destination_port;
+  flow.protocol = spec.protocol;
   flow.host = machine_of(spec.source);
   flow.identity = spec.identity;
   flow.account = spec.account;
-  flow.flags = static_cast<std::uint16_t>(kFlowInitiator | (spec.protocol == IpProtocol::udp ? kFlowUdp : 0) |
+  flow.flags = static_cast<std::uint16_t>(kFlowInitiator | (spec.protocol != IpProtocol::tcp ? kFlowUdp : 0) |
                                           (spec.is_traced ? kFlowTraced : 0));
   if (spec.source.kind() == End::Kind::pod && !is_there(spec.source.pod_id())) [[unlikely]] {
     flow.flags |= kFlowGone;

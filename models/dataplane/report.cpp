@@ -80,7 +80,7 @@ DropText Network::describe(const DropRow& row) const {
   if (row.verdict.cause == policy::Cause::unmodelled) {
     text.span = cluster_.unmodelled[row.verdict.unmodelled].span;
   } else if (row.verdict.policy.is_valid()) {
-    text.span = engine.policy(row.verdict.policy).span;
+    text.span = engine.policy_span(row.verdict.policy);
   }
   return text;
 }

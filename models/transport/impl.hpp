@@ -16,6 +16,7 @@ inline constexpr std::uint32_t kHeaderBytes = 52;  // IPv4 20, TCP 20, timestamp
 inline constexpr std::uint32_t kResetBytes = 40;   // IPv4 20, TCP 20
 inline constexpr std::uint32_t kIpBytes = 20;
 inline constexpr std::uint32_t kUdpBytes = 8;
+inline constexpr std::uint32_t kSctpBytes = 12;  // RFC 9260 section 3.1: the common header
 
 struct Transport::Impl {
   Impl(des::Simulator& simulator, dataplane::Network& network, const TransportOptions& options);

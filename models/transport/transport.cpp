@@ -15,6 +15,10 @@ constexpr std::uint32_t kFirstLocalPort = 32'768;  // net.ipv4.ip_local_port_ran
 constexpr std::uint32_t kLocalPorts = 60'999 - kFirstLocalPort + 1;
 constexpr std::uint32_t kAlwaysCarried = 576;  // no path here carries less: no need to ask
 
+constexpr std::uint32_t header_bytes(IpProtocol protocol) {
+  return protocol == IpProtocol::sctp ? kSctpBytes : kUdpBytes;
+}
+
 }  // namespace
 
 std::string_view to_string(Failure failure) {
@@ -142,7 +146,7 @@ Reception Transport::Impl::deliver(const Packet& packet, SocketHandle socket) {
 Reception Transport::Impl::deliver_udp(const Packet& packet, SocketHandle socket) {
   if (!is_open(socket)) {
     ApplicationId application;
-    if (!find_server(network_.flow(socket), IpProtocol::udp, application)) {
+    if (!find_server(network_.flow(socket), network_.flow(socket).protocol, application)) {
       return Reception::no_listener;
     }
     Endpoint& e = make_end(socket);
@@ -150,7 +154,8 @@ Reception Transport::Impl::deliver_udp(const Packet& packet, SocketHandle socket
     e.flags = kEndServer;
     e.application = application;
   }
-  const std::uint32_t payload = packet.bytes() - kUdpBytes - kIpBytes * packet.segment_count();
+  const std::uint32_t header = header_bytes(network_.flow(socket).protocol);
+  const std::uint32_t payload = packet.bytes() - header - kIpBytes * packet.segment_count();
   emit(socket, end(socket), EventKind::received, Failure::none, payload, packet.tag());
   return Reception::taken;
 }
@@ -241,7 +246,12 @@ void Transport::abort(SocketHandle socket) {
 }
 
 SocketHandle Transport::open_udp(const ConnectOptions& options) {
-  const SocketHandle socket = impl_->open(options, IpProtocol::udp);
+  return open_datagrams(options, IpProtocol::udp);
+}
+
+SocketHandle Transport::open_datagrams(const ConnectOptions& options, IpProtocol protocol) {
+  PODWIRE_CHECK(protocol != IpProtocol::tcp, "transport", "TCP has connections");
+  const SocketHandle socket = impl_->open(options, protocol);
   impl_->end(socket).state = State::udp;
   return socket;
 }
@@ -251,17 +261,18 @@ void Transport::send_datagram(SocketHandle socket, std::uint32_t payload, std::u
     return;  // a server's socket whose client is gone
   }
   PODWIRE_CHECK(impl_->end(socket).state == State::udp, "transport", "datagrams are sent on UDP sockets");
+  const std::uint32_t header = header_bytes(impl_->network_.flow(socket).protocol);
   std::uint32_t fragments = 1;
-  if (payload + kUdpBytes + kIpBytes > kAlwaysCarried) {
+  if (payload + header + kIpBytes > kAlwaysCarried) {
     const std::uint32_t mtu = impl_->network_.path_mtu(socket);
-    if (payload + kUdpBytes + kIpBytes > mtu) {
+    if (payload + header + kIpBytes > mtu) {
       const std::uint32_t room = (mtu - kIpBytes) / 8 * 8;  // fragments begin at multiples of 8 (RFC 791)
-      fragments = (payload + kUdpBytes + room - 1) / room;
+      fragments = (payload + header + room - 1) / room;
     }
   }
   impl_->network_.send(socket, {.kind = PacketKind::udp,
                                 .flags = 0,
-                                .bytes = payload + kUdpBytes + kIpBytes * fragments,
+                                .bytes = payload + header + kIpBytes * fragments,
                                 .segments = fragments,
                                 .seq = static_cast<std::uint32_t>(tag),
                                 .ack = static_cast<std::uint32_t>(tag >> 32)});

@@ -9,8 +9,9 @@
 //   - events are delivered inside the simulator's current event; calling back into the transport from there is fine.
 // Invariants: no payload is carried, only sizes; a handle is never reused within 256 lives; nothing depends on the
 // order of draws: ports, paths and cores follow from Identity alone.
-// Left out: fast retransmit and congestion avoidance beyond slow start (ssthresh after a timeout is kept), SACK, window
-// limits of the receiver, keep-alive, Nagle, IP options. Sources: RFC 9293, 6298, 5681, 6928; Linux's schedule of SYNs.
+// Left out: SCTP beyond INIT and INIT ACK, fast retransmit and congestion avoidance beyond slow start (ssthresh after a
+// timeout is kept), SACK, window limits of the receiver, keep-alive, Nagle, IP options. Sources: RFC 9293, 6298, 5681,
+// 6928; Linux's schedule of SYNs.
 #pragma once
 
 #include <cstdint>
@@ -113,6 +114,10 @@ class Transport {
 
   /// A connected UDP socket with a port of its own: datagrams to and from one address. Nothing is sent yet.
   SocketHandle open_udp(const ConnectOptions& options);
+  /// The same for UDP or SCTP. Of SCTP the INIT chunk and its answer are played, as datagrams of the chunks' sizes
+  /// behind the common header (RFC 9260): enough to tell an association from none. The server is serve()'s or
+  /// serve_all()'s for IpProtocol::sctp.
+  SocketHandle open_datagrams(const ConnectOptions& options, IpProtocol protocol);
   /// Sends one datagram of `payload` bytes; `tag` arrives with it. On a server's socket this is the answer.
   /// An ICMP error later comes as `failed` (refused or prohibited); the UDP socket stays open. On a socket that is gone
   /// (a server's may go with its client) nothing is sent.

@@ -11,7 +11,6 @@
 #include "models/workload/sampling.hpp"
 
 namespace podwire::workload {
-namespace {
 
 topology::Underlay build_underlay(const UnderlaySpec& spec, std::size_t nodes) {
   topology::UnderlayOptions options;
@@ -28,6 +27,8 @@ topology::Underlay build_underlay(const UnderlaySpec& spec, std::size_t nodes) {
   options.switch_latency = spec.switch_latency;
   return topology::Underlay(options);
 }
+
+namespace {
 
 // Packets that an unchanged policy turned away before and after a change are one row to people.
 void merge_equal(std::vector<DropRow>& rows) {

@@ -16,6 +16,7 @@
 #include "models/control/timeline.hpp"
 #include "models/dns/zone.hpp"
 #include "models/policy/engine.hpp"
+#include "models/topology/underlay.hpp"
 #include "models/workload/spec.hpp"
 #include "sim/stats/histogram.hpp"
 
@@ -109,6 +110,9 @@ struct RunResult {
   std::vector<std::string> notes;  // what was assumed on the way: "3 listeners assumed on …"
   std::uint64_t memory_bytes = 0;  // of the engine's own pools at their largest
 };
+
+/// The nodes' network as specified.
+topology::Underlay build_underlay(const UnderlaySpec& spec, std::size_t nodes);
 
 /// Plays one run. Throws BrokenContract for a bug of ours and EnvironmentError when the record file cannot be written
 /// (no partial file is left under `record_path`). Same input, same result, on every machine.
