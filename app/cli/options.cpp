@@ -148,6 +148,11 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.skipped_rules = comma_lists(texts(values, "skip"));
   line.lists_rules = is_switched_on(values, "rules");
   line.ignores_annotations = is_switched_on(values, "no-ignore");
+  line.probe_target = last_text(values, "to").value_or("service");
+  line.ports = comma_lists(texts(values, "ports"));
+  line.load.steps = texts(values, "step");
+  line.at = last_text(values, "at").value_or("");
+  line.measured = last_text(values, "compare").value_or("");
   auto outputs = parse_outputs(texts(values, "output"), problem, verb.formats);
   if (!outputs) {
     return false;

@@ -58,6 +58,10 @@ struct CommandLine {
   bool lists_rules = false;                    // --rules
   bool ignores_annotations = false;            // --no-ignore
   std::vector<std::string> compared_profiles;  // of --cni A,B,C
+  std::string probe_target = "service";        // --to
+  std::vector<std::string> ports;              // --ports
+  std::string at;                              // --at: "" when every node is to have a step in force
+  std::string measured;                        // --compare: a file
   unsigned jobs = 1;
   bool is_quiet = false;
   bool wants_help = false;

@@ -37,6 +37,12 @@ constexpr OptionDoc kOptions[] = {
      "lint: from this severity on, error, warning (default), info, or none"},
     {"approved", 0, "FILE", "intended changes, each with owner, reason and the day on which it expires"},
     {"today", 0, "DATE", "the day that expiry is judged by, as 2026-12-31 (default: today, UTC)"},
+    {"to", 0, "WHAT", "what pods probe: service (by its name, the default), service-ip, or pod"},
+    {"ports", 0, "PORTS", "TCP/80,UDP/81,SCTP/80: each is probed at every destination; may be repeated"},
+    {"step", 0, "FILE",
+     "objects to apply, and what a document of kind Step deletes or labels; another mesh follows; may be repeated"},
+    {"at", 0, "TIME", "a mesh begins so long after its step, whether or not all nodes have it in force (500ms)"},
+    {"compare", 0, "FILE", "a measured mesh, CSV as -o csv writes it; exit 1 when it disagrees"},
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
     {"quiet", 'q', "", "no progress, no warnings"},
     {"help", 'h', "", "this text"},
@@ -82,6 +88,15 @@ constexpr std::string_view kLintExamples[] = {
     "podwire lint --rules -o md",
 };
 constexpr Format kLintFormats[] = {Format::text, Format::json, Format::sarif, Format::github, Format::md};
+constexpr std::string_view kProbeOptions[] = {"to",         "ports", "step",       "at",  "compare",  "output",
+                                              "cni",        "seed",  "policy-set", "set", "filename", "ignore-kind",
+                                              "allow-path", "color", "quiet",      "help"};
+constexpr std::string_view kProbeExamples[] = {
+    "podwire probe manifests/ --ports TCP/80,UDP/80",
+    "podwire probe manifests/ --cni calico-3.18 --to service --ports TCP/80,SCTP/81 --step deny.yaml -o csv",
+    "podwire probe manifests/ --to pod --ports TCP/8080 --step deny.yaml --at 200ms",
+    "podwire probe manifests/ --ports TCP/80 --compare measured.csv",
+};
 constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
 constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-3.18",
                                                 "podwire models -o csv=models.csv"};
@@ -135,6 +150,15 @@ constexpr VerbDoc kVerbs[] = {
      "the severity of --fail-on on, 1 something, 2 bad input, 4 when an object that is not modelled leaves a rule "
      "undecided.",
      kLintOptions, kLintExamples, kLintFormats},
+    {"probe", "PATH…", "play a full mesh of probes: a truth table of who really reaches whom",
+     "Each pod probes each Service (or pod) on each protocol and port, itself included, through DNS, Service "
+     "translation, policies and conntrack. A probe is allowed when an answer came from the application; refused is "
+     "what "
+     "policies let through and nothing listens on (in CSV: false). Step 0 is the input as it stands; each --step "
+     "changes "
+     "it, and the next mesh begins when every node enforces the change. Exit status: 0, 1 when --compare finds a "
+     "disagreement, 2 bad input, 4 when probes are unknown.",
+     kProbeOptions, kProbeExamples},
     {"models", "[PROFILE…]", "list every parameter with its unit, default, certainty and source",
      "Without names: the network plugins' profiles with the versions they hold for, what each of their values means, "
      "and "

@@ -95,30 +95,6 @@ class BatchPlayer {
     return record;
   }
 
-  // States that differ in nothing that policies see share an engine.
-  static control::TimelineInput compile_states(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
-                                               std::vector<std::unique_ptr<policy::PolicyEngine>>& engines) {
-    control::TimelineInput input;
-    input.all = plan.all;
-    input.programming = control::programming_of(profile);
-    for (std::size_t state = 0; state < plan.clusters.size(); ++state) {
-      if (state == 0 || plan.clusters[state] != plan.clusters[state - 1] ||
-          plan.policies[state] != plan.policies[state - 1]) {
-        engines.push_back(
-            std::make_unique<policy::PolicyEngine>(*plan.clusters[state], *plan.policies[state], profile));
-      }
-      input.views.push_back({.cluster = plan.clusters[state], .engine = engines.back().get()});
-    }
-    for (const PlannedChange& change : plan.changes) {
-      input.changes.push_back({.made = Time::start() + warmup + change.at,
-                               .number = change.number,
-                               .concerns_policy = change.concerns_policy,
-                               .concerns_endpoints = change.concerns_endpoints,
-                               .text = change.text});
-    }
-    return input;
-  }
-
   void play_one(std::size_t index) {
     const PolicySetPlan& plan = scenario_.policy_sets[index / seed_count()];
     const std::uint64_t seed = scenario_.run().seeds[index % seed_count()];
@@ -212,6 +188,29 @@ class BatchPlayer {
   std::vector<std::vector<workload::ReachabilityRow>> reachability_;  // by policy set, for the record files
   std::atomic<std::size_t> next_{0};
 };
+
+// States that differ in nothing that policies see share an engine.
+control::TimelineInput compile_states(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
+                                      std::vector<std::unique_ptr<policy::PolicyEngine>>& engines) {
+  control::TimelineInput input;
+  input.all = plan.all;
+  input.programming = control::programming_of(profile);
+  for (std::size_t state = 0; state < plan.clusters.size(); ++state) {
+    if (state == 0 || plan.clusters[state] != plan.clusters[state - 1] ||
+        plan.policies[state] != plan.policies[state - 1]) {
+      engines.push_back(std::make_unique<policy::PolicyEngine>(*plan.clusters[state], *plan.policies[state], profile));
+    }
+    input.views.push_back({.cluster = plan.clusters[state], .engine = engines.back().get()});
+  }
+  for (const PlannedChange& change : plan.changes) {
+    input.changes.push_back({.made = Time::start() + warmup + change.at,
+                             .number = change.number,
+                             .concerns_policy = change.concerns_policy,
+                             .concerns_endpoints = change.concerns_endpoints,
+                             .text = change.text});
+  }
+  return input;
+}
 
 BatchResult play_batch(const Scenario& scenario, const BatchOptions& options, BatchControl& control) {
   return BatchPlayer(scenario, options, control).play();

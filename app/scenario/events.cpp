@@ -227,6 +227,9 @@ class Planner {
   }
 
   void take_apply(const Object& object, std::map<OwnerKey, Replicas>& all, Steps& steps, Diagnostics& problems) {
+    if (object.kind == "Step" && object.group() == "podwire") {
+      return;  // not an object: what it says is read with the event
+    }
     if ((object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") || policy::is_admin_policy(object)) {
       steps.policies.push_back(&object);
       steps.texts.push_back(fmt::format("apply {}", object.full_name()));

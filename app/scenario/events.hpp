@@ -68,4 +68,8 @@ std::vector<std::unique_ptr<TimelinePlan>> plan_timelines(
 /// Reads one item of `events`.
 EventFile read_event_section(Section& section);
 
+/// Reads a document of `kind: Step` (apiVersion podwire/v1): an event's `delete` and `label`, beside the objects that
+/// the rest of its file applies. They are added to `event`.
+void read_step(config::Node node, EventFile& event, Diagnostics& diagnostics);
+
 }  // namespace podwire::scenario

@@ -78,4 +78,22 @@ EventFile read_event_section(Section& section) {
   return event;
 }
 
+void read_step(config::Node node, EventFile& event, Diagnostics& diagnostics) {
+  Settings none;
+  Section section(node, {"step"}, "Step", none, diagnostics);
+  section.get("apiVersion");
+  section.get("kind");
+  section.get("metadata");
+  const std::vector<Text> removed = texts_of(section, "delete");
+  event.remove.insert(event.remove.end(), removed.begin(), removed.end());
+  const std::size_t labels = event.labels.size();
+  for (Section& item : section.items("label", "Label change")) {
+    event.labels.push_back(read_labels(item));
+  }
+  if (removed.empty() && event.labels.size() == labels) {
+    section.error("missing-key", "the Step changes nothing", {}, "give delete or label");
+  }
+  section.finish();
+}
+
 }  // namespace podwire::scenario

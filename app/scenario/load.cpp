@@ -67,6 +67,7 @@ class Loader {
   void open_manifests(const std::vector<std::string>& paths);
   std::optional<config::Document> read_candidate(const std::string& path, bool is_certain);
   void apply_command_line();
+  void add_steps();
 
   void build();
   void build_from(const cluster::ObjectStore& store);
@@ -217,6 +218,24 @@ void Loader::apply_command_line() {
   auto& ignored = file.cluster.options.ignored_kinds;
   ignored.insert(ignored.end(), options_.ignored_kinds.begin(), options_.ignored_kinds.end());
   scenario_.settings = settings_.texts();
+  if (options_.is_probe) {
+    add_steps();
+  }
+}
+
+// A step's file is an event that applies it; what else it asks for is read with its objects. Steps are a second apart
+// until whoever plays them knows better.
+void Loader::add_steps() {
+  ScenarioFile& file = *scenario_.file;
+  file.events.clear();
+  file.cluster.options.adds_dns = file.cluster.options.adds_dns || scenario_.is_manifests;
+  std::error_code error;
+  for (const std::string& step : options_.steps) {
+    EventFile& event = file.events.emplace_back();
+    event.at = Duration::from_s(static_cast<std::int64_t>(file.events.size()));
+    event.apply.push_back({scenario_.is_manifests ? step : fs::absolute(step, error).string(), {}});
+    access_.roots.push_back(canonical_or_same(step));
+  }
 }
 
 bool Loader::add_layers(cluster::ObjectStore& store, const std::vector<Text>& texts) {
@@ -312,13 +331,16 @@ void Loader::build_from(const cluster::ObjectStore& store) {
 
 // Events of one time are taken in the file's order. Those of policy sets that are not played are not read.
 bool Loader::load_events(std::vector<std::string>& selected) {
-  const auto& events = scenario_.file->events;
+  auto& events = scenario_.file->events;
   bool is_complete = true;
   for (std::size_t i = 0; i < events.size(); ++i) {
     LoadedEvent& event = events_.emplace_back();
     event.file = &events[i];
     event.number = static_cast<std::uint32_t>(i);
     is_complete = add_layers(event.applied, events[i].apply) && is_complete;
+    for (const cluster::Object* step : event.applied.all("podwire", "Step")) {
+      read_step(step->node, events[i], diagnostics_);
+    }
     const auto keys = cluster::selected_pod_keys(event.applied);
     selected.insert(selected.end(), keys.begin(), keys.end());
   }
