@@ -91,6 +91,7 @@ Exit verb_probe(const CommandLine& line) {
   const auto options = read_options(line);
   scenario::LoadOptions load = line.load;
   load.is_probe = true;
+  load.adds_dns = true;
   if (!options || !read_standard_input(paths, load)) {
     return Exit::bad_input;
   }

@@ -228,7 +228,6 @@ void Loader::apply_command_line() {
 void Loader::add_steps() {
   ScenarioFile& file = *scenario_.file;
   file.events.clear();
-  file.cluster.options.adds_dns = file.cluster.options.adds_dns || scenario_.is_manifests;
   std::error_code error;
   for (const std::string& step : options_.steps) {
     EventFile& event = file.events.emplace_back();

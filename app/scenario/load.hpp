@@ -33,7 +33,7 @@ struct LoadOptions {
   bool requires_scenario = false;                    // plain manifests are refused
   bool adds_dns = false;                             // plain manifests without cluster DNS get one, as scenarios do
   bool keeps_objects = false;                        // the objects stay at hand: PolicySetPlan::stores
-  bool is_probe = false;           // events of a scenario are left out; plain manifests get DNS, as scenarios do
+  bool is_probe = false;                             // events of a scenario are left out
   std::vector<std::string> steps;  // --step: files that are applied one after another, each an event of its own
 };
 
