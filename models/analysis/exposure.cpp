@@ -8,6 +8,7 @@
 #include <set>
 
 #include "models/policy/compiled.hpp"
+#include "models/policy/deviations.hpp"
 
 namespace podwire::analysis {
 
@@ -82,6 +83,9 @@ class Finder {
       add({}, PortSet::all(), {}, is_unknown);
       return;
     }
+    if (!semantics().sctp_is_enforced) {
+      add({}, PortSet::whole(IpProtocol::sctp), {}, is_unknown);
+    }
     for (const policy::PolicyIndex index : compiled.policies_of(group)) {
       const policy::NetworkPolicy& policy = engine_.policy(index);
       for (const policy::Rule& rule : policy.rules(direction_)) {
@@ -92,18 +96,20 @@ class Finder {
 
   void add_rule(const policy::NetworkPolicy& policy, const policy::Rule& rule, cluster::ShapeId shape,
                 bool is_unknown) {
-    std::set<std::pair<IpProtocol, std::string>> names;
-    const PortSet ports = ports_of(rule, shape, names);
     if (rule.peers.empty()) {
+      std::set<std::pair<IpProtocol, std::string>> names;
+      const PortSet ports = ports_of(rule, false, shape, names);
       add({}, ports, names, is_unknown);
     }
     for (const policy::PeerRule& peer : rule.peers) {
+      std::set<std::pair<IpProtocol, std::string>> names;
+      const PortSet ports = ports_of(rule, peer.ip_block.has_value(), shape, names);
       PodRegion region;
       if (peer.ip_block) {
         if (!engine_.profile().policy.ip_block_matches_pods) {
           continue;
         }
-        region.block = peer.ip_block;
+        region.block = policy::block_in_force(*peer.ip_block, semantics());
       } else {
         region.namespace_selector = peer.namespace_selector;
         region.pod_selector = peer.pod_selector;
@@ -115,20 +121,29 @@ class Finder {
     }
   }
 
-  // Names of ports mean the destination's: on ingress this workload's, on egress those of whoever is reached.
-  PortSet ports_of(const policy::Rule& rule, cluster::ShapeId shape,
+  const cni::PolicySemantics& semantics() const { return engine_.profile().policy; }
+
+  // The ports that are in force for a peer. Names of ports mean the destination's (unless the profile says otherwise):
+  // on ingress this workload's, on egress those of whoever is reached.
+  PortSet ports_of(const policy::Rule& rule, bool is_block, cluster::ShapeId shape,
                    std::set<std::pair<IpProtocol, std::string>>& names) const {
-    if (rule.ports.empty()) {
+    const auto in_force = policy::ports_in_force(rule, is_block, semantics());
+    if (!in_force) {
+      return {};
+    }
+    if (in_force->empty()) {
       return PortSet::all();
     }
+    const bool are_names_the_others =
+        direction_ == Direction::egress || semantics().named_ports_resolve_on == cni::NamedPortsOn::source_pods;
     std::vector<PortSet::Range> ranges;
-    for (const policy::PortRule& port : rule.ports) {
+    for (const policy::PortRule& port : *in_force) {
       if (port.is_all()) {
         ranges.push_back({.protocol = port.protocol});
       } else if (port.name.empty()) {
         const std::uint16_t first = port.first.number();
         ranges.push_back({port.protocol, first, port.last.is_valid() ? std::max(first, port.last.number()) : first});
-      } else if (direction_ == Direction::egress) {
+      } else if (are_names_the_others) {
         names.emplace(port.protocol, port.name);
       } else if (const Port number = cluster_.named_port(shape, port.protocol, port.name); number.is_valid()) {
         ranges.push_back({port.protocol, number.number(), number.number()});
