@@ -3,6 +3,7 @@
 // from quoted and plain scalars alike; they are computed in integers, so that `1.1us` is exactly 1,100,000 ps.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <string>
@@ -125,6 +126,23 @@ std::optional<std::string_view> own_text(Node node, std::string_view object, std
   return node.text();
 }
 
+/// y and n, which YAML 1.1 and kubectl's reader take for booleans and most other tools for letters.
+bool is_bare_letter(std::string_view text) {
+  return text == "y" || text == "Y" || text == "n" || text == "N";
+}
+
+/// Says so once for an input: who names a namespace y does it on every object.
+void warn_of_bare_letter(Node node, std::string_view object, Diagnostics& diagnostics) {
+  const auto& all = diagnostics.all();
+  if (std::none_of(all.begin(), all.end(), [](const Diagnostic& d) { return d.code == "bare-letter"; })) {
+    diagnostics.warning("bare-letter",
+                        fmt::format("a bare {} in {} is a boolean to kubectl, which may refuse it; read as a string "
+                                    "here and wherever a string is wanted",
+                                    node.text(), object),
+                        node.span(), "quote it");
+  }
+}
+
 std::string quote_help(Node node) {
   return is_confidential(node) ? "put it in quotes" : fmt::format("quote it: \"{}\"", printable(node.text(), 60));
 }
@@ -136,7 +154,9 @@ std::optional<std::string> as_string(Node node, std::string_view object, Diagnos
     wrong(node, object, "wrong-type", "a string", "", diagnostics);
     return std::nullopt;
   }
-  if (!node.is_quoted() && plain_type(node.text()) != PlainType::string) {
+  if (!node.is_quoted() && is_bare_letter(node.text())) {
+    warn_of_bare_letter(node, object, diagnostics);
+  } else if (!node.is_quoted() && plain_type(node.text()) != PlainType::string) {
     wrong(node, object, "wrong-type", "a string", quote_help(node), diagnostics);
     return std::nullopt;
   }

@@ -49,10 +49,15 @@ TEST_F(ReaderTest, PlainScalarsOfOtherTypesAreNoStrings) {
   EXPECT_EQ(as_string(value("!!str 5"), "x", problems_), "5");
   EXPECT_EQ(codes(), "");
   for (const char* text :
-       {"8080", "1.0", "true", "yes", "off", "y", "~", "0x1F", "1_000", "1e3", ".5", ".inf", "-7", "[a]", "{a: b}"}) {
+       {"8080", "1.0", "true", "yes", "off", "~", "0x1F", "1_000", "1e3", ".5", ".inf", "-7", "[a]", "{a: b}"}) {
     EXPECT_FALSE(as_string(value(text), "x", problems_).has_value()) << text;
     EXPECT_EQ(codes(), "wrong-type") << text;
   }
+  // Namespaces are called y; who means a boolean does not write it where a string is wanted.
+  EXPECT_EQ(as_string(value("y"), "x", problems_), "y");
+  EXPECT_EQ(codes(), "bare-letter");
+  EXPECT_EQ(as_string(value("N"), "x", problems_), "N");
+  EXPECT_EQ(codes(), "") << "said once for an input";
   as_string(value("8080"), "Pod \"web\"", problems_);
   EXPECT_EQ(last().message, "\"v\" in Pod \"web\" must be a string, found the number 8080");
   EXPECT_EQ(last().help, "quote it: \"8080\"");
