@@ -161,6 +161,16 @@ bool read_standard_input(const std::vector<std::string>& paths, scenario::LoadOp
   return true;
 }
 
+std::optional<scenario::Scenario> load_input(SourceMap& sources, const std::vector<std::string>& paths,
+                                             scenario::LoadOptions options, const CommandLine& line) {
+  if (!read_standard_input(paths, options)) {
+    return std::nullopt;
+  }
+  auto loaded = scenario::load(sources, paths, options);
+  show(loaded.diagnostics(), sources, line);
+  return loaded ? std::optional(std::move(loaded).value()) : std::nullopt;
+}
+
 std::vector<std::string> paths_of(const CommandLine& line, std::size_t first) {
   std::vector<std::string> paths(line.words.begin() + static_cast<std::ptrdiff_t>(std::min(first, line.words.size())),
                                  line.words.end());

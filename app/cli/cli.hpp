@@ -2,6 +2,7 @@
 // 0 as expected; 1 an expectation failed; 2 bad input or usage; 3 a bug of ours; 4 inconclusive; 130 interrupted.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ void show(const Diagnostics& diagnostics, const SourceMap& sources, const Comman
 report::Style style_for(const CommandLine& line, const OutputRequest& request);
 /// Adds standard input's text to `options` if some path is "-"; says what is wrong when it cannot be read.
 bool read_standard_input(const std::vector<std::string>& paths, scenario::LoadOptions& options);
+/// Loads what `paths` name, standard input among them, and shows what is wrong with it. Nothing after an error.
+std::optional<scenario::Scenario> load_input(SourceMap& sources, const std::vector<std::string>& paths,
+                                             scenario::LoadOptions options, const CommandLine& line);
 /// Positional words from `first` on, and the files of -f.
 std::vector<std::string> paths_of(const CommandLine& line, std::size_t first = 0);
 /// Reports what is wrong with an output, as an exit code.

@@ -138,13 +138,8 @@ Exit verb_explain(const CommandLine& line) {
     say("see `podwire explain --help`");
     return Exit::bad_input;
   }
-  scenario::LoadOptions options = line.load;
-  if (!read_standard_input(paths, options)) {
-    return Exit::bad_input;
-  }
   SourceMap sources;
-  const auto scenario = scenario::load(sources, paths, options);
-  show(scenario.diagnostics(), sources, line);
+  const auto scenario = load_input(sources, paths, line.load, line);
   if (!scenario) {
     return Exit::bad_input;
   }

@@ -98,12 +98,8 @@ Exit verb_lint(const CommandLine& line) {
   scenario::LoadOptions options = line.load;
   options.adds_dns = true;
   options.keeps_objects = true;
-  if (!read_standard_input(paths, options)) {
-    return Exit::bad_input;
-  }
   SourceMap sources;
-  const auto scenario = scenario::load(sources, paths, options);
-  show(scenario.diagnostics(), sources, line);
+  const auto scenario = load_input(sources, paths, options, line);
   if (!scenario) {
     return Exit::bad_input;
   }

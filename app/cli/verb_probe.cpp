@@ -92,12 +92,11 @@ Exit verb_probe(const CommandLine& line) {
   scenario::LoadOptions load = line.load;
   load.is_probe = true;
   load.adds_dns = true;
-  if (!options || !read_standard_input(paths, load)) {
+  if (!options) {
     return Exit::bad_input;
   }
   SourceMap sources;
-  const auto scenario = scenario::load(sources, paths, load);
-  show(scenario.diagnostics(), sources, line);
+  const auto scenario = load_input(sources, paths, load, line);
   if (!scenario) {
     return Exit::bad_input;
   }

@@ -261,13 +261,8 @@ Exit verb_reach(const CommandLine& line) {
     say("reach: which manifests or scenario? Give files or folders, or - for standard input");
     return Exit::bad_input;
   }
-  scenario::LoadOptions options = line.load;
-  if (!read_standard_input(paths, options)) {
-    return Exit::bad_input;
-  }
   SourceMap sources;
-  const auto scenario = scenario::load(sources, paths, options);
-  show(scenario.diagnostics(), sources, line);
+  const auto scenario = load_input(sources, paths, line.load, line);
   if (!scenario) {
     return Exit::bad_input;
   }

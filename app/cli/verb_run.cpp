@@ -27,17 +27,11 @@ Exit load_all(const CommandLine& line, const std::vector<std::string>& paths,
               std::vector<std::unique_ptr<Loaded>>& loaded) {
   scenario::LoadOptions options = line.load;
   options.requires_scenario = true;
-  if (!read_standard_input(paths, options)) {
-    return Exit::bad_input;
-  }
   Exit exit = Exit::ok;
   for (const std::string& path : paths) {
     auto entry = std::make_unique<Loaded>();
-    auto result = scenario::load(entry->sources, {path}, options);
-    show(result.diagnostics(), entry->sources, line);
-    if (result) {
-      entry->scenario = std::move(result).value();
-    } else {
+    entry->scenario = load_input(entry->sources, {path}, options, line);
+    if (!entry->scenario) {
       exit = Exit::bad_input;
     }
     loaded.push_back(std::move(entry));

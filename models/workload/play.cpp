@@ -5,28 +5,12 @@
 #include <optional>
 #include <tuple>
 
-#include "models/dns/dns.hpp"
 #include "models/workload/changes.hpp"
 #include "models/workload/clients.hpp"
+#include "models/workload/played_cluster.hpp"
 #include "models/workload/sampling.hpp"
 
 namespace podwire::workload {
-
-topology::Underlay build_underlay(const UnderlaySpec& spec, std::size_t nodes) {
-  topology::UnderlayOptions options;
-  const bool is_fabric = spec.preset == UnderlaySpec::Preset::leaf_spine;
-  options.preset = is_fabric ? topology::Preset::leaf_spine : topology::Preset::single_switch;
-  options.hosts = static_cast<std::uint32_t>(nodes);
-  options.leaves = is_fabric ? spec.leaves : 1;
-  options.spines = is_fabric ? spec.spines : 0;
-  options.host_link = {
-      .rate = spec.host_rate, .propagation = spec.propagation, .buffer = spec.port_buffer, .loss = spec.loss};
-  options.fabric_link = {
-      .rate = spec.fabric_rate, .propagation = spec.propagation, .buffer = spec.port_buffer, .loss = spec.loss};
-  options.edge_link.propagation = spec.edge_delay;
-  options.switch_latency = spec.switch_latency;
-  return topology::Underlay(options);
-}
 
 namespace {
 
@@ -92,40 +76,23 @@ PacketCounts packet_counts(const dataplane::Network& network) {
 }  // namespace
 
 RunResult play(const RunInput& input) {
-  PODWIRE_CHECK(input.engine != nullptr, "workload", "a run has a policy engine");
-  const cluster::Cluster& cluster = input.timeline != nullptr ? *input.timeline->all : input.engine->cluster();
-  des::Simulator simulator({.seed = input.seed, .plain_heap = input.plain_heap});
-  const topology::Underlay underlay = build_underlay(input.underlay, cluster.nodes.size());
-  control::ChangeLog log(static_cast<std::uint32_t>(cluster.nodes.size()));
-  std::optional<control::Timeline> timeline;
-  if (input.timeline != nullptr) {
-    timeline.emplace(*input.timeline, input.seed);
-  }
-  dataplane::Network network(simulator,
-                             {.cluster = &cluster,
-                              .profile = &input.engine->profile(),
-                              .engine = input.engine,
-                              .log = &log,
-                              .underlay = &underlay,
-                              .timeline = timeline ? &*timeline : nullptr},
-                             {.seed = input.seed, .underlay_mtu = input.underlay.mtu});
-  transport::Transport transport(simulator, network, {.seed = input.seed});
-  dns::DnsOptions dns_options;
-  dns_options.seed = input.seed;
-  dns_options.externals = input.externals;
-  dns::Dns dns(simulator, transport, network, cluster, dns_options);
-  if (timeline) {
-    dns.zone().update(input.engine->cluster());  // that of the beginning, where all pods are not there yet
-  }
-  Servers servers(simulator, transport, input.workloads, cluster.pods.size(), input.seed);
+  PlayedCluster played({.engine = input.engine,
+                        .timeline = input.timeline,
+                        .underlay = input.underlay,
+                        .seed = input.seed,
+                        .externals = input.externals,
+                        .plain_heap = input.plain_heap});
+  des::Simulator& simulator = played.simulator;
+  dataplane::Network& network = played.network;
+  Servers servers(simulator, played.transport, input.workloads, played.cluster.pods.size(), input.seed);
   RequestLog requests(input);
   const Window window{.begin = Time::start() + input.warmup, .end = input.end()};
-  Clients clients(simulator, network, transport, dns.resolver(), servers, input.workloads, input.seed, window,
-                  requests);
+  Clients clients(simulator, network, played.transport, played.dns.resolver(), servers, input.workloads, input.seed,
+                  window, requests);
 
   std::optional<Changes> changes;
-  if (timeline) {
-    changes.emplace(simulator, *timeline, network, dns.zone(), clients);
+  if (played.timeline) {
+    changes.emplace(simulator, *played.timeline, network, played.dns.zone(), clients);
   }
 
   if (input.control != nullptr) {
@@ -136,7 +103,7 @@ RunResult play(const RunInput& input) {
         },
         des::Simulator::kPollEvents);
   }
-  Sampler sampler(simulator, network, underlay, clients, input);
+  Sampler sampler(simulator, network, played.underlay, clients, input);
   clients.start();
   sampler.run_sampled();
   if (!simulator.was_stopped() && !sampler.is_interrupted()) {
@@ -153,18 +120,18 @@ RunResult play(const RunInput& input) {
   result.events = simulator.event_count();
   result.fingerprint = simulator.fingerprint().value();
   result.simulated = simulator.now().since_start();
-  if (timeline) {
-    result.changes = change_rows(*timeline);
+  if (played.timeline) {
+    result.changes = change_rows(*played.timeline);
   }
   result.notes = clients.notes();
-  for (const cluster::Assumption& note : service::notes(cluster)) {
+  for (const cluster::Assumption& note : service::notes(played.cluster)) {
     result.notes.push_back(note.text);
   }
-  for (std::string& note : dns.notes()) {
+  for (std::string& note : played.dns.notes()) {
     result.notes.push_back(std::move(note));
   }
   result.memory_bytes =
-      network.memory_bytes() + transport.memory_bytes() + servers.memory_bytes() + clients.memory_bytes();
+      network.memory_bytes() + played.transport.memory_bytes() + servers.memory_bytes() + clients.memory_bytes();
   result.workloads = clients.take_results();
   for (const WorkloadResult& workload : result.workloads) {
     std::uint64_t ended = 0;

@@ -111,9 +111,6 @@ struct RunResult {
   std::uint64_t memory_bytes = 0;  // of the engine's own pools at their largest
 };
 
-/// The nodes' network as specified.
-topology::Underlay build_underlay(const UnderlaySpec& spec, std::size_t nodes);
-
 /// Plays one run. Throws BrokenContract for a bug of ours and EnvironmentError when the record file cannot be written
 /// (no partial file is left under `record_path`). Same input, same result, on every machine.
 RunResult play(const RunInput& input);

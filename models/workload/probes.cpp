@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "models/dns/dns.hpp"
-#include "models/transport/transport.hpp"
+#include "models/workload/played_cluster.hpp"
 #include "sim/base/check.hpp"
 #include "sim/random/draw.hpp"
 
@@ -354,39 +353,22 @@ ProbeRun play_probes(const ProbeInput& input) {
     changes = *input.timeline;
   }
   const Schedule times = schedule(input, changes);
-  std::optional<control::Timeline> timeline;
-  if (input.timeline != nullptr) {
-    timeline.emplace(changes, input.seed);
-  }
-  const cluster::Cluster& cluster = timeline ? *changes.all : input.engine->cluster();
-  des::Simulator simulator({.seed = input.seed});
-  const topology::Underlay underlay = build_underlay(input.underlay, cluster.nodes.size());
-  control::ChangeLog log(static_cast<std::uint32_t>(cluster.nodes.size()));
-  dataplane::Network network(simulator,
-                             {.cluster = &cluster,
-                              .profile = &input.engine->profile(),
-                              .engine = input.engine,
-                              .log = &log,
-                              .underlay = &underlay,
-                              .timeline = timeline ? &*timeline : nullptr},
-                             {.seed = input.seed, .underlay_mtu = input.underlay.mtu});
-  transport::Transport transport(simulator, network, {.seed = input.seed});
-  dns::DnsOptions dns_options;
-  dns_options.seed = input.seed;
-  dns_options.externals = input.externals;
-  dns::Dns dns(simulator, transport, network, cluster, dns_options);
+  PlayedCluster played({.engine = input.engine,
+                        .timeline = input.timeline != nullptr ? &changes : nullptr,
+                        .underlay = input.underlay,
+                        .seed = input.seed,
+                        .externals = input.externals});
   std::optional<Steps> steps;
-  if (timeline) {
-    dns.zone().update(input.engine->cluster());
-    steps.emplace(simulator, *timeline, network, dns.zone());
+  if (played.timeline) {
+    steps.emplace(played.simulator, *played.timeline, played.network, played.dns.zone());
   }
-  Prober prober(simulator, network, transport, dns.resolver(), input, times);
-  simulator.run_until(times.end);
-  PODWIRE_CHECK(network.audit().is_conserved(), "dataplane", "packets sent = delivered + dropped + in flight");
+  Prober prober(played.simulator, played.network, played.transport, played.dns.resolver(), input, times);
+  played.simulator.run_until(times.end);
+  PODWIRE_CHECK(played.network.audit().is_conserved(), "dataplane", "packets sent = delivered + dropped + in flight");
   return {.meshes = prober.take(),
-          .events = simulator.event_count(),
-          .fingerprint = simulator.fingerprint().value(),
-          .notes = dns.notes()};
+          .events = played.simulator.event_count(),
+          .fingerprint = played.simulator.fingerprint().value(),
+          .notes = played.dns.notes()};
 }
 
 }  // namespace podwire::workload

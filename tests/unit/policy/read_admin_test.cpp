@@ -5,38 +5,12 @@
 
 #include "models/policy/policy.hpp"
 #include "tests/support/policy_lab.hpp"
+#include "tests/support/policy_reading.hpp"
 
 namespace podwire::policy {
 namespace {
 
-struct Reading {
-  SourceMap sources;
-  cluster::ObjectStore store;
-  std::optional<PolicySet> set;
-  Diagnostics diagnostics;
-
-  explicit Reading(const std::string& text) {
-    store.add_layer(sources, {.path = "-", .shown_as = "p.yaml", .text = text, .span = {}}, {}, diagnostics);
-    EXPECT_FALSE(diagnostics.has_errors()) << config::render(diagnostics, sources);
-    Result<PolicySet> result = read_policies(store);
-    diagnostics = result.diagnostics();
-    if (result.has_value()) {
-      set = std::move(result).value();
-    }
-  }
-  const AdminPolicy& policy() const { return set->admin_policies.at(0); }
-
-  /// The codes in order of report, joined; with the text each points at.
-  std::string problems() const {
-    std::string text;
-    for (const Diagnostic& d : diagnostics.all()) {
-      const std::string_view source = d.span.is_known() ? sources.text(d.span.source) : std::string_view();
-      text += (text.empty() ? "" : "; ") + d.code + " at " +
-              std::string(source.substr(d.span.begin, d.span.end - d.span.begin));
-    }
-    return text;
-  }
-};
+using Reading = test::PolicyReading;
 
 std::string document(const std::string& kind, const std::string& version, const std::string& name,
                      const std::string& spec) {
@@ -66,7 +40,7 @@ TEST(ReadAdmin, ReadsEveryFormOfPeerAndPort) {
       "UDP, port: 53}}, {portRange: {start: 1, end: 9}}]}, {action: Allow, to: [{domainNames: "
       "['*.Example.org.']}]}], ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{namedPort: http}]}]"));
   ASSERT_TRUE(reading.set) << reading.problems();
-  const AdminPolicy& policy = reading.policy();
+  const AdminPolicy& policy = reading.admin_policy();
   EXPECT_EQ(policy.priority, 10);
   EXPECT_EQ(policy.tier, Tier::admin);
   EXPECT_EQ(policy.full_name(), "adminnetworkpolicy/p");
@@ -90,8 +64,8 @@ TEST(ReadAdmin, ReadsTheProtocolsOfAClusterNetworkPolicy) {
           "{sctp: {destinationPort: {range: {start: 5, end: 6}}}}, {destinationNamedPort: dns}]}]",
           "p", "Baseline"));
   ASSERT_TRUE(reading.set) << reading.problems();
-  EXPECT_EQ(reading.policy().tier, Tier::baseline);
-  const std::vector<PortRule>& ports = reading.policy().ingress.at(0).ports;
+  EXPECT_EQ(reading.admin_policy().tier, Tier::baseline);
+  const std::vector<PortRule>& ports = reading.admin_policy().ingress.at(0).ports;
   EXPECT_EQ(ports.at(0).first, Port(80));
   EXPECT_EQ(ports.at(1).protocol, IpProtocol::sctp);
   EXPECT_EQ(ports.at(1).last, Port(6));
@@ -159,7 +133,7 @@ TEST(ReadAdmin, AClusterNetworkPolicysPeerOfALaterVersionFailsClosedWithAWarning
   const Reading reading(cnp(egress("serviceAccounts: {}")));
   EXPECT_EQ(reading.problems(), "unknown-peer at {serviceAccounts: {}}");
   ASSERT_TRUE(reading.set);
-  EXPECT_EQ(reading.policy().egress.at(0).peers.at(0).kind, AdminPeer::Kind::unknown);
+  EXPECT_EQ(reading.admin_policy().egress.at(0).peers.at(0).kind, AdminPeer::Kind::unknown);
 }
 
 TEST(ReadAdmin, PortsAreExactlyOneFormAndNeverEmptyRanges) {

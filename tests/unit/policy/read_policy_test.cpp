@@ -6,39 +6,14 @@
 
 #include "models/policy/policy.hpp"
 #include "tests/support/policy_lab.hpp"
+#include "tests/support/policy_reading.hpp"
 
 namespace podwire::policy {
 namespace {
 
-struct Reading {
-  SourceMap sources;
-  cluster::ObjectStore store;
-  std::optional<PolicySet> set;
-  Diagnostics diagnostics;
-
-  explicit Reading(const std::string& spec) {
-    store.add_layer(sources,
-                    {.path = "-", .shown_as = "p.yaml", .text = test::network_policy("a", "p", spec), .span = {}}, {},
-                    diagnostics);
-    EXPECT_FALSE(diagnostics.has_errors()) << config::render(diagnostics, sources);
-    Result<PolicySet> result = read_policies(store);
-    diagnostics = result.diagnostics();
-    if (result.has_value()) {
-      set = std::move(result).value();
-    }
-  }
-  const NetworkPolicy& policy() const { return set->network_policies.at(0); }
-
-  /// The codes in order of report, joined; with the text each points at.
-  std::string problems() const {
-    std::string text;
-    for (const Diagnostic& d : diagnostics.all()) {
-      const std::string_view source = d.span.is_known() ? sources.text(d.span.source) : std::string_view();
-      text += (text.empty() ? "" : "; ") + d.code + " at " +
-              std::string(source.substr(d.span.begin, d.span.end - d.span.begin));
-    }
-    return text;
-  }
+/// The policy a/p with this spec.
+struct Reading : test::PolicyReading {
+  explicit Reading(const std::string& spec) : PolicyReading(test::network_policy("a", "p", spec)) {}
 };
 
 std::string port(const std::string& members) {
@@ -51,10 +26,10 @@ std::string peer(const std::string& members) {
 TEST(ReadPolicy, FillsInTheDefaultsOfTheApi) {
   const Reading reading("  ingress: [{ports: [{port: 80}]}]");
   ASSERT_TRUE(reading.set) << reading.problems();
-  EXPECT_TRUE(reading.policy().pod_selector.matches_everything());
-  EXPECT_TRUE(reading.policy().isolates_ingress);
-  EXPECT_FALSE(reading.policy().isolates_egress);
-  const PortRule& rule = reading.policy().ingress.at(0).ports.at(0);
+  EXPECT_TRUE(reading.network_policy().pod_selector.matches_everything());
+  EXPECT_TRUE(reading.network_policy().isolates_ingress);
+  EXPECT_FALSE(reading.network_policy().isolates_egress);
+  const PortRule& rule = reading.network_policy().ingress.at(0).ports.at(0);
   EXPECT_EQ(rule.protocol, IpProtocol::tcp);
   EXPECT_EQ(rule.first, Port(80));
   EXPECT_EQ(rule.last, Port(80));
@@ -84,7 +59,7 @@ TEST(ReadPolicy, AnEmptyPeerIsAnError) {
 TEST(ReadPolicy, ANullSelectorBesideAnotherIsAbsent) {
   const Reading reading("  ingress:\n  - from:\n    - namespaceSelector: {}\n      podSelector:");
   ASSERT_TRUE(reading.set) << reading.problems();
-  EXPECT_FALSE(reading.policy().ingress.at(0).peers.at(0).pod_selector.has_value());
+  EXPECT_FALSE(reading.network_policy().ingress.at(0).peers.at(0).pod_selector.has_value());
 }
 
 TEST(ReadPolicy, AnIpBlockStandsAlone) {
@@ -101,7 +76,7 @@ TEST(ReadPolicy, ABlockNeedsAValidCidr) {
 TEST(ReadPolicy, HostBitsAreMaskedWithAWarning) {
   const Reading reading(peer("ipBlock: {cidr: 10.10.1.6/24}"));
   ASSERT_TRUE(reading.set) << reading.problems();
-  EXPECT_EQ(reading.policy().ingress.at(0).peers.at(0).ip_block->cidr.to_string(), "10.10.1.0/24");
+  EXPECT_EQ(reading.network_policy().ingress.at(0).peers.at(0).ip_block->cidr.to_string(), "10.10.1.0/24");
   EXPECT_EQ(reading.problems(), "host-bits-in-cidr at 10.10.1.6/24");
   EXPECT_EQ(reading.diagnostics.all().at(0).severity, Severity::warning);
 }
@@ -162,7 +137,7 @@ TEST(ReadPolicy, AllProblemsAreReportedAtOnce) {
 TEST(ReadPolicy, EveryRulePeerAndPortKnowsItsPlace) {
   const Reading reading("  ingress:\n  - from: [{podSelector: {}}]\n    ports: [{port: 80}]");
   ASSERT_TRUE(reading.set) << reading.problems();
-  const Rule& rule = reading.policy().ingress.at(0);
+  const Rule& rule = reading.network_policy().ingress.at(0);
   EXPECT_TRUE(rule.span.is_known());
   EXPECT_EQ(reading.sources.locate(rule.span.source, rule.peers.at(0).span.begin).line, 7u);
   EXPECT_EQ(reading.sources.locate(rule.span.source, rule.ports.at(0).span.begin).line, 8u);

@@ -38,17 +38,7 @@ struct RunReportTest : testing::Test {
   }
 
   void SetUp() override {
-    folder.write("m.yaml", R"(
-apiVersion: v1
-kind: Pod
-metadata: {name: a, namespace: x, labels: {app: a}}
-spec: {containers: [{name: c, image: i}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: b, namespace: x, labels: {app: b}}
-spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
-)");
+    folder.write("m.yaml", test::kTwoPods);
     folder.write("scenario.yaml", R"(
 apiVersion: podwire/v1
 kind: Scenario

@@ -18,17 +18,8 @@ struct BatchTest : testing::Test {
 
   // Two policy sets under four seeds; the second set denies what the workload asks for.
   void SetUp() override {
-    folder.write("m/all.yaml", R"(
-apiVersion: v1
-kind: Pod
-metadata: {name: a, namespace: x, labels: {app: a}}
-spec: {containers: [{name: c, image: i}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: b, namespace: x, labels: {app: b}}
-spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
----
+    folder.write("m/pods.yaml", test::kTwoPods);
+    folder.write("m/policy.yaml", R"(
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: {name: closed, namespace: x}

@@ -14,17 +14,7 @@ namespace {
 
 using workload::Outcome;
 
-constexpr std::string_view kTwoPods = R"(
-apiVersion: v1
-kind: Pod
-metadata: {name: a, namespace: x, labels: {app: a}}
-spec: {containers: [{name: c, image: i}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: b, namespace: x, labels: {app: b}}
-spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
-)";
+using test::kTwoPods;
 
 constexpr std::string_view kDenyIngress = R"(
 apiVersion: networking.k8s.io/v1

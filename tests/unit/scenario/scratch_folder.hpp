@@ -1,4 +1,4 @@
-// A folder for one test's files, gone afterwards.
+// A folder for one test's files, gone afterwards, and the smallest cluster to put there.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,6 +9,19 @@
 #include <string>
 
 namespace podwire::test {
+
+/// x/a, and x/b that listens on port 80.
+inline constexpr const char* kTwoPods = R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: x, labels: {app: a}}
+spec: {containers: [{name: c, image: i}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: x, labels: {app: b}}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+)";
 
 class ScratchFolder {
  public:
