@@ -34,6 +34,10 @@ endfunction()
 # A folder's links.txt names further libraries, one a line. The target tests_<kind> builds all of them.
 function(podwire_tests kind) # a second argument is a program that runs each test program
   add_custom_target(tests_${kind})
+  # A header and no definition for all: the other tests' objects do not depend on where the source is, so that a
+  # compiler cache serves every clone.
+  file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/tests/support/source_dir.hpp"
+       CONTENT "#pragma once\n#define PODWIRE_SOURCE_DIR \"@PROJECT_SOURCE_DIR@\"\n" @ONLY)
   file(GLOB folders CONFIGURE_DEPENDS LIST_DIRECTORIES true "${CMAKE_CURRENT_SOURCE_DIR}/${kind}/*")
   foreach(folder IN LISTS folders)
     file(GLOB sources CONFIGURE_DEPENDS "${folder}/*.cpp")
@@ -52,7 +56,7 @@ function(podwire_tests kind) # a second argument is a program that runs each tes
       file(STRINGS "${folder}/links.txt" extra)
       target_link_libraries(${target} PRIVATE ${extra})
     endif()
-    target_compile_definitions(${target} PRIVATE PODWIRE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_include_directories(${target} PRIVATE "${PROJECT_BINARY_DIR}/generated")
     add_test(NAME ${kind}/${name} COMMAND ${ARGV1} $<TARGET_FILE:${target}> --gtest_brief=1)
     set_tests_properties(${kind}/${name} PROPERTIES LABELS ${kind} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   endforeach()

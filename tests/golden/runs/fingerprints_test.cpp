@@ -18,6 +18,7 @@
 
 #include "app/scenario/batch.hpp"
 #include "app/scenario/load.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace podwire::scenario {
 namespace {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sim/config/render.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace podwire::analysis {
 namespace {

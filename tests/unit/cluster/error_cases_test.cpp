@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/source_dir.hpp"
 #include "tests/unit/cluster/fixture.hpp"
 
 namespace podwire::cluster {

@@ -14,6 +14,7 @@
 #include "sim/config/files.hpp"
 #include "sim/config/reader.hpp"
 #include "sim/config/render.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace podwire::config {
 namespace {

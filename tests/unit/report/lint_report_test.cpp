@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/support/source_dir.hpp"
+
 namespace podwire::report {
 namespace {
 

@@ -11,6 +11,7 @@
 
 #include "app/scenario/load.hpp"
 #include "sim/config/render.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace podwire::scenario {
 namespace {

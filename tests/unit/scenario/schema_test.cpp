@@ -14,6 +14,7 @@
 
 #include "app/scenario/file.hpp"
 #include "sim/config/render.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace podwire::scenario {
 namespace {
