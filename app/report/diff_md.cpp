@@ -3,6 +3,7 @@
 // from the input stands in code spans: no markup, no mention of people, no links.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "app/report/diff_report.hpp"

@@ -1,6 +1,7 @@
 // The table of `podwire diff`: the answer, what it rests on, then rows by severity with the rules responsible.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "app/report/diff_report.hpp"

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/base/text.hpp"
 #include "sim/config/reader.hpp"
 

@@ -1,6 +1,8 @@
 // Conntrack's queues and the table of TCP states.
 #include "models/dataplane/conntrack.hpp"
 
+#include <algorithm>
+
 namespace podwire::dataplane {
 
 namespace {

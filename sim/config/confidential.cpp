@@ -1,5 +1,6 @@
 #include "sim/config/confidential.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <cstddef>
 

@@ -1,5 +1,7 @@
 #include "sim/des/far_tier.hpp"
 
+#include <algorithm>
+
 #include "sim/base/check.hpp"
 
 namespace podwire::des {

@@ -2,6 +2,7 @@
 // is left is links and switches.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>

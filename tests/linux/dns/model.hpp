@@ -2,6 +2,7 @@
 // outside that answer by the same table. Queries and answers cross the simulated network as real ones would.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <tuple>

@@ -2,6 +2,7 @@
 // and who stands behind a Service. A failure prints its seed.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>

@@ -2,6 +2,7 @@
 // trees with the same spans, or the same errors.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>

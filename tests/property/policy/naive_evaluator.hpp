@@ -4,6 +4,7 @@
 // cases have a test of their own.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>

@@ -2,6 +2,7 @@
 // ports and blocks hit and miss about equally often, and names clash.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <random>
 #include <string>

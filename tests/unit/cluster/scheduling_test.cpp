@@ -1,4 +1,6 @@
 // Nodes, placement, and addresses.
+#include <algorithm>
+
 #include "models/cluster/addresses.hpp"
 #include "models/cluster/scheduler.hpp"
 #include "tests/unit/cluster/fixture.hpp"

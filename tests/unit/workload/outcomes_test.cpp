@@ -2,6 +2,8 @@
 // after half a second of warm-up: 20 are counted, all alike, so each test expects one outcome 20 times and no other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/stage.hpp"
 #include "tests/support/town.hpp"
 
