@@ -157,6 +157,9 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.focus = texts(values, "focus");
   line.direction = last_text(values, "direction").value_or("");
   line.is_pod_level = is_switched_on(values, "pods");
+  line.folder = last_text(values, "folder").value_or("");
+  line.is_forced = is_switched_on(values, "force");
+  line.prints_collect = is_switched_on(values, "print-collect");
   line.wants_exposure = is_switched_on(values, "exposure");
   line.wants_entry_points = is_switched_on(values, "entry-points");
   if (!line.direction.empty() && (line.focus.empty() || (line.direction != "in" && line.direction != "out"))) {

@@ -68,6 +68,9 @@ struct CommandLine {
   bool is_pod_level = false;        // --pods
   bool wants_entry_points = false;  // --entry-points
   bool wants_exposure = false;      // --exposure
+  std::string folder;               // --folder
+  bool is_forced = false;           // --force
+  bool prints_collect = false;      // --print-collect
   bool is_quiet = false;
   bool wants_help = false;
   Color color = Color::automatic;

@@ -31,7 +31,11 @@ constexpr OptionDoc kOptions[] = {
     {"allow-path", 0, "PATH", "files may also lie below this folder, not only below the scenario's"},
     {"scenario", 's', "SCENARIO", "OLD and NEW are policy sets of this scenario (its folder or file)"},
     {"cluster", 0, "DUMP",
-     "the rest of the cluster under both sides: a dump, a folder, or - for standard input; may be repeated"},
+     "init: what is made a scenario; diff: the rest of the cluster under both sides. A dump, a folder, or - for "
+     "standard input; may be repeated"},
+    {"folder", 'o', "FOLDER", "where the scenario is written; made if it is not there"},
+    {"force", 0, "", "replace a scenario that is there already"},
+    {"print-collect", 0, "", "print the read-only commands that collect a dump, as a shell script"},
     {"fail-on", 0, "WHAT",
      "diff: exit 1 when a connection that is not approved opened, closed, or any difference (default); "
      "lint: from this severity on, error, warning (default), info, or none"},
@@ -112,6 +116,14 @@ constexpr std::string_view kProbeExamples[] = {
     "podwire probe manifests/ --to pod --ports TCP/8080 --step deny.yaml --at 200ms",
     "podwire probe manifests/ --ports TCP/80 --compare measured.csv",
 };
+constexpr std::string_view kInitOptions[] = {"cluster",     "folder", "force", "print-collect",
+                                             "ignore-kind", "color",  "quiet", "help"};
+constexpr std::string_view kInitExamples[] = {
+    "podwire init --print-collect | sh",
+    "podwire init --cluster podwire-dump/ -o my-cluster",
+    "kubectl get all,networkpolicies,nodes,namespaces,endpointslices -A -o json | podwire init --cluster - -o "
+    "my-cluster",
+};
 constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
 constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-3.18",
                                                 "podwire models -o csv=models.csv"};
@@ -134,6 +146,12 @@ std::string format_names(const VerbDoc& verb) {
 }
 
 constexpr VerbDoc kVerbs[] = {
+    {"init", "", "make a scenario out of a live cluster's dump",
+     "Reads what `kubectl get -o json|yaml` wrote (files, folders, packed ones too) and writes a folder with "
+     "scenario.yaml and a stripped copy of the dump. Each line of the scenario says what it was detected from, or that "
+     "it is assumed. managedFields, last-applied annotations, env values (but the peers they name, without "
+     "credentials), ConfigMaps and Secrets are dropped. Exit status: 0, 2 bad input.",
+     kInitOptions, kInitExamples},
     {"run", "PATH…", "play a scenario: what connects, what breaks, why, and how slowly",
      "Plays every policy set of a scenario (a folder with scenario.yaml, or the file) under every seed, prints a table "
      "for each policy set, and evaluates the scenario's expectations. Exit status: 0 all as expected, 1 an expectation "

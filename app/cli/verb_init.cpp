@@ -1,0 +1,103 @@
+// podwire init: a dump becomes a scenario, with what was detected and what is assumed beside each line.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "app/cli/cli.hpp"
+#include "app/report/text_table.hpp"
+#include "app/scenario/init.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool write_file(const fs::path& path, const std::string& text) {
+  OutputWriter writer({.format = Format::text, .file = path.string()});
+  writer.write(text);
+  if (const std::string problem = writer.finish(); !problem.empty()) {
+    say(fmt::format("{}: {}", printable(path.string()), problem));
+    return false;
+  }
+  return true;
+}
+
+// A folder to write into: made if need be. A scenario that someone may have changed is not replaced.
+bool prepare(const fs::path& folder, bool replaces) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error || !fs::is_directory(folder, error)) {
+    say(fmt::format("{}: {}", printable(folder.string()), error ? error.message() : "is no folder"));
+    return false;
+  }
+  for (const char* name : {"scenario.yaml", scenario::kInitDumpName}) {
+    if (!replaces && fs::exists(folder / name, error)) {
+      say(fmt::format("{} is there already; give another folder, or --force to replace it",
+                      printable((folder / name).string())));
+      return false;
+    }
+  }
+  return true;
+}
+
+std::string summary(const scenario::InitPlan& plan, const std::string& folder, const report::Style& style) {
+  std::size_t assumed = 0;
+  report::TextTable table;
+  table.column("");
+  table.column("");
+  table.column("");
+  for (const scenario::InitFact& fact : plan.facts) {
+    assumed += fact.is_assumed ? 1 : 0;
+    table.row({fact.topic, fact.value.empty() ? "none" : printable(fact.value, 200), printable(fact.basis, 500)});
+  }
+  const std::string shown = printable(folder, 200);
+  return fmt::format(
+      "wrote {}/scenario.yaml and {}/{}: {} objects, {} of {} facts assumed\n{}\nnext: podwire reach {}\n", shown,
+      shown, scenario::kInitDumpName, plan.dump.objects, assumed, plan.facts.size(), table.to_string(2, style), shown);
+}
+
+}  // namespace
+
+Exit verb_init(const CommandLine& line) {
+  if (line.prints_collect) {
+    return write_one({.format = Format::text, .file = ""}, scenario::collect_script());
+  }
+  std::vector<std::string> dumps = line.cluster;
+  for (const std::string& path : paths_of(line)) {
+    dumps.push_back(path);
+  }
+  if (dumps.empty() || line.folder.empty()) {
+    say(dumps.empty() ? "init: which dump? Give --cluster FILE or FOLDER, or - for standard input"
+                      : "init: where to? Give -o FOLDER");
+    say("`podwire init --print-collect` prints the commands that collect a dump");
+    return Exit::bad_input;
+  }
+  const fs::path folder = line.folder;
+  if (!prepare(folder, line.is_forced)) {
+    return Exit::bad_input;
+  }
+  scenario::LoadOptions options = line.load;
+  options.adds_dns = true;
+  options.keeps_objects = true;
+  SourceMap sources;
+  const auto loaded = load_input(sources, dumps, options, line);
+  if (!loaded) {
+    return Exit::bad_input;
+  }
+  if (!loaded->is_manifests) {
+    say("init: a scenario was given; init makes one out of a dump");
+    return Exit::bad_input;
+  }
+  std::string name = fs::absolute(folder).lexically_normal().filename().string();
+  name = name.empty() ? fs::absolute(folder).lexically_normal().parent_path().filename().string() : name;
+  const scenario::InitPlan plan = scenario::plan_init(sources, *loaded, name);
+  // The scenario last: whoever finds one finds what it reads, too.
+  if (!write_file(folder / scenario::kInitDumpName, plan.dump.text) ||
+      !write_file(folder / "scenario.yaml", plan.scenario_text)) {
+    return Exit::bad_input;
+  }
+  return write_outputs(line, [&](Format, const report::Style& style) { return summary(plan, line.folder, style); });
+}
+
+}  // namespace podwire::cli
