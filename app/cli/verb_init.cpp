@@ -23,20 +23,25 @@ bool write_file(const fs::path& path, const std::string& text) {
   return true;
 }
 
-// A folder to write into: made if need be. A scenario that someone may have changed is not replaced.
-bool prepare(const fs::path& folder, bool replaces) {
+// A scenario that someone may have changed is not replaced.
+bool may_write(const fs::path& folder, bool replaces) {
   std::error_code error;
-  fs::create_directories(folder, error);
-  if (error || !fs::is_directory(folder, error)) {
-    say(fmt::format("{}: {}", printable(folder.string()), error ? error.message() : "is no folder"));
-    return false;
-  }
   for (const char* name : {"scenario.yaml", scenario::kInitDumpName}) {
     if (!replaces && fs::exists(folder / name, error)) {
       say(fmt::format("{} is there already; give another folder, or --force to replace it",
                       printable((folder / name).string())));
       return false;
     }
+  }
+  return true;
+}
+
+bool make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error || !fs::is_directory(folder, error)) {
+    say(fmt::format("{}: {}", printable(folder.string()), error ? error.message() : "is no folder"));
+    return false;
   }
   return true;
 }
@@ -74,7 +79,7 @@ Exit verb_init(const CommandLine& line) {
     return Exit::bad_input;
   }
   const fs::path folder = line.folder;
-  if (!prepare(folder, line.is_forced)) {
+  if (!may_write(folder, line.is_forced)) {
     return Exit::bad_input;
   }
   scenario::LoadOptions options = line.load;
@@ -93,7 +98,7 @@ Exit verb_init(const CommandLine& line) {
   name = name.empty() ? fs::absolute(folder).lexically_normal().parent_path().filename().string() : name;
   const scenario::InitPlan plan = scenario::plan_init(sources, *loaded, name);
   // The scenario last: whoever finds one finds what it reads, too.
-  if (!write_file(folder / scenario::kInitDumpName, plan.dump.text) ||
+  if (!make_folder(folder) || !write_file(folder / scenario::kInitDumpName, plan.dump.text) ||
       !write_file(folder / "scenario.yaml", plan.scenario_text)) {
     return Exit::bad_input;
   }
