@@ -37,7 +37,7 @@ class EventSet {
   std::size_t far_size() const { return far_.size(); }
 
   /// Adds an event. Amortised O(1). Precondition: its time is neither negative nor before the last popped event's.
-  void push(const Event& event) {
+  void push(Event event) {
     ++size_;
     const std::uint64_t index = static_cast<std::uint64_t>(event.time().ps()) >> shift_;
     const std::uint64_t ahead = index - current_;  // huge for an index before the current one
@@ -86,8 +86,8 @@ class EventSet {
   static constexpr std::size_t kBuckets = 1024;
 
   std::uint64_t horizon() const { return (current_ + kBuckets) << shift_; }
-  void push_into_run(const Event& event);
-  void push_aside(const Event& event);
+  void push_into_run(Event event);
+  void push_aside(Event event);
   void make_room_behind_run();
   bool pop_slowly(Time limit, Event& event);
   bool load_next(Time limit);
@@ -96,6 +96,7 @@ class EventSet {
   void take_side_as_run();
   void drain_far();
   void adapt();
+  void block_widening();
   void set_width(unsigned shift);
 
   // The hot members first.
@@ -118,6 +119,7 @@ class EventSet {
   // What the width is judged by, since it was judged last.
   std::uint64_t far_pushes_ = 0;
   std::uint64_t shifted_ = 0;  // places that insertions into the run moved and narrower buckets would save
+  std::uint64_t searched_ = 0;  // those insertions, as far as their place was not an end of the run
   std::uint64_t inserted_ = 0;
   std::uint64_t loaded_ = 0;
   std::uint64_t loads_ = 0;
