@@ -118,7 +118,7 @@ class EventSet {
 
   // What the width is judged by, since it was judged last.
   std::uint64_t far_pushes_ = 0;
-  std::uint64_t shifted_ = 0;  // places that insertions into the run moved and narrower buckets would save
+  std::uint64_t shifted_ = 0;   // places that insertions into the run moved and narrower buckets would save
   std::uint64_t searched_ = 0;  // those insertions, as far as their place was not an end of the run
   std::uint64_t inserted_ = 0;
   std::uint64_t loaded_ = 0;
