@@ -168,6 +168,7 @@ class Network {
 
   // ---- for reports and tests
 
+  /// O(ports).
   PacketCounts counts() const;
   /// The same with `in_flight` counted by walking the pool; O(pool).
   PacketCounts audit() const;
@@ -242,7 +243,12 @@ class Network {
     const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;
     return machine.first_core + (mixed * machine.cores >> 16);
   }
-  Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core);
+  /// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
+  /// hands, and which core it was.
+  Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core) {
+    core = core_of(machines_[machine], hash);
+    return cores_[core].book(simulator_.now(), visit.cost).finish + visit.latency;
+  }
   // Cold: kept out of the hot functions' frames.
   [[gnu::cold, gnu::noinline]] void lose(std::uint32_t packet, DropReason reason, Place place,
                                          const policy::Verdict& verdict = {}, control::Version version = 0);
@@ -334,7 +340,6 @@ class Network {
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t in_flight_ = 0;
   std::uint64_t in_flight_bytes_ = 0;
-  std::uint64_t hops_ = 0;
 
   // the rest
   std::vector<service::ServiceTable> service_tables_;  // of the states whose endpoints differ

@@ -17,13 +17,6 @@ constexpr std::uint32_t mask_if(bool is_taken) {
 
 }  // namespace
 
-/// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
-/// hands, and which core it was.
-Time Network::book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core) {
-  core = core_of(machines_[machine], hash);
-  return cores_[core].book(simulator_.now(), visit.cost).finish + visit.latency;
-}
-
 void Network::send(FlowHandle handle, const Outgoing& packet) {
   PODWIRE_CHECK(is_open(handle), "dataplane", "packets are sent on open flows");
   Flow& flow = flows_[handle.index()];
@@ -117,9 +110,9 @@ void Network::enter_port(std::uint32_t id) {
   }
   ++port.packets;
   port.bytes += wire;
-  ++hops_;
   if (packet.is_traced()) [[unlikely]] {
-    trace_line(packet, booking);
+    const des::Booking traced = booking;  // a copy, so that the original can stay in registers
+    trace_line(packet, traced);
   }
   if (port.loss != 0 && is_lost_on_line(packet, from)) [[unlikely]] {
     lose_at_port(id, DropReason::link_loss);
@@ -133,7 +126,7 @@ void Network::enter_port(std::uint32_t id) {
   const std::uint32_t by_hash = std::uint32_t{packet.hash} * next.count >> 16;
   const std::uint32_t away = next.first + by_hash + (route.leaf & mask_if(next.count == 0));
   packet.port = away ^ ((away ^ route.down_port) & mask_if(route.leaf == next.leaf));
-  simulator_.at(arrival, sources_.plus(from), port.leads_to_host != 0 ? arrive_kind_ : hop_kind_, id);
+  simulator_.at(arrival, sources_.plus(from), port.arrival, id);
 }
 
 /// A packet comes off the last line: its flow's half is found by handle, or made; the visit is booked.
