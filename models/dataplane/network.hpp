@@ -231,6 +231,8 @@ class Network {
   // path.cpp: the hot loop
   void launch(FlowHandle handle, Flow& flow, const Outgoing& packet, Visit visit, bool is_opening);
   void enter_port(std::uint32_t packet);
+  template <bool kIsPlain>
+  void cross_line(std::uint32_t packet);
   void arrive(std::uint32_t packet);
   void finish_arrival(std::uint32_t packet, const Flow& flow, Visit visit);
   void deliver(std::uint32_t packet);
@@ -285,7 +287,8 @@ class Network {
   void open_at_destination(std::uint32_t packet);
   void lose_closed(std::uint32_t packet);
   void answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::uint32_t bytes, std::uint16_t from, Time ready);
-  void touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator);
+  ConntrackState next_datagram_state(Flow& flow, bool from_initiator);
+  void change_state(FlowHandle handle, Flow& flow, ConntrackState next);
   void expire();
 
   /// Refreshes the entry that this machine has of a flow; false when there is none any more.
@@ -295,8 +298,11 @@ class Network {
       return false;
     }
     flow.last_seen = now;
-    if (flow.tracking != ConntrackState::established || flags != kAck) {
-      touch_slowly(handle, flow, flags, from_initiator);
+    const bool is_datagram = (flow.flags & kFlowUdp) != 0;
+    const ConntrackState next =
+        is_datagram ? next_datagram_state(flow, from_initiator) : next_tcp_state(flow.tracking, flags, from_initiator);
+    if (next != flow.tracking) {
+      change_state(handle, flow, next);
     }
     return true;
   }

@@ -99,9 +99,22 @@ void Network::launch(FlowHandle handle, Flow& flow, const Outgoing& out, Visit v
 
 /// A packet stands before an output port: it is queued, crosses the line, and its next event is at the far end.
 void Network::enter_port(std::uint32_t id) {
+  cross_line<true>(id);
+}
+
+/// Plain packets are not traced, on lines that lose none. They meet no call but at the end, so that the function, which
+/// is most of a run, needs no frame.
+template <bool kIsPlain>
+void Network::cross_line(std::uint32_t id) {
   Packet& packet = packets_[id];
   const std::uint32_t from = packet.port;
   OutputPort& port = ports_[from];
+  if constexpr (kIsPlain) {
+    if (packet.is_traced() || port.loss != 0) [[unlikely]] {
+      cross_line<false>(id);
+      return;
+    }
+  }
   const std::uint32_t wire = packet.bytes() + overhead_[packet.is_encapsulated()] * packet.segment_count();
   const des::Booking booking = port.server.book(simulator_.now(), port.serialization(wire));
   if (!booking.is_accepted) [[unlikely]] {
@@ -110,13 +123,14 @@ void Network::enter_port(std::uint32_t id) {
   }
   ++port.packets;
   port.bytes += wire;
-  if (packet.is_traced()) [[unlikely]] {
-    const des::Booking traced = booking;  // a copy, so that the original can stay in registers
-    trace_line(packet, traced);
-  }
-  if (port.loss != 0 && is_lost_on_line(packet, from)) [[unlikely]] {
-    lose_at_port(id, DropReason::link_loss);
-    return;
+  if constexpr (!kIsPlain) {
+    if (packet.is_traced()) {
+      trace_line(packet, booking);
+    }
+    if (port.loss != 0 && is_lost_on_line(packet, from)) {
+      lose_at_port(id, DropReason::link_loss);
+      return;
+    }
   }
   // Where on its way a packet is cannot be predicted: its next port and kind of event are computed without a branch. On
   // the last line the port is of no meaning. A hash's share of no ports is 0.

@@ -25,6 +25,21 @@ EventSet::EventSet(Layout layout)
   cursor_ = end_ = fast_end_ = run_.data() + kSlack;
 }
 
+void EventSet::push_elsewhere(Event event, std::uint64_t ahead) {
+  if (static_cast<std::int64_t>(ahead) > 0) {
+    ++far_pushes_;
+    far_.push(event);
+  } else {
+    push_into_run(event);
+  }
+}
+
+void EventSet::push_into_new_chunk(Event event, std::size_t slot) {
+  near_[slot].add_chunk(pool_);
+  filled_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  near_[slot].append(event);
+}
+
 void EventSet::push_into_run(Event event) {
   ++inserted_;
   if (!side_.empty()) {

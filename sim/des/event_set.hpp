@@ -41,19 +41,17 @@ class EventSet {
     ++size_;
     const std::uint64_t index = static_cast<std::uint64_t>(event.time().ps()) >> shift_;
     const std::uint64_t ahead = index - current_;  // huge for an index before the current one
-    if (ahead - 1 < kBuckets - 1) [[likely]] {
-      ChunkList& bucket = near_[index % kBuckets];
-      if (bucket.is_at_chunk_end()) {
-        bucket.add_chunk(pool_);
-        filled_[index % kBuckets / 64] |= std::uint64_t{1} << (index % 64);
-      }
-      bucket.append(event);
-    } else if (static_cast<std::int64_t>(ahead) > 0) {
-      ++far_pushes_;
-      far_.push(event);
-    } else {
-      push_into_run(event);
+    // What happens less often is called last: a handler that ends with a push then needs no frame.
+    if (ahead - 1 >= kBuckets - 1) [[unlikely]] {
+      push_elsewhere(event, ahead);
+      return;
     }
+    ChunkList& bucket = near_[index % kBuckets];
+    if (bucket.is_at_chunk_end()) [[unlikely]] {
+      push_into_new_chunk(event, index % kBuckets);
+      return;
+    }
+    bucket.append(event);
   }
   /// Takes the earliest event into `event` if there is one before `limit`.
   bool pop_before(Time limit, Event& event) {
@@ -86,6 +84,8 @@ class EventSet {
   static constexpr std::size_t kBuckets = 1024;
 
   std::uint64_t horizon() const { return (current_ + kBuckets) << shift_; }
+  [[gnu::noinline]] void push_elsewhere(Event event, std::uint64_t ahead);
+  [[gnu::noinline]] void push_into_new_chunk(Event event, std::size_t slot);
   void push_into_run(Event event);
   void push_aside(Event event);
   void make_room_behind_run();

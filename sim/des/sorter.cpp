@@ -43,6 +43,9 @@ std::uint32_t make_begins(std::vector<std::uint32_t>& slots) {
 
 void insertion_sort(Event* begin, Event* end) {
   for (Event* next = begin + 1; next < end; ++next) {
+    if (next[-1].time() < next->time()) {
+      continue;
+    }
     const Event event = *next;
     Event* hole = next;
     for (; hole != begin && event.is_before(hole[-1]); --hole) {
