@@ -11,6 +11,7 @@ namespace {
 using topology::HostId;
 using topology::PortId;
 
+constexpr std::size_t kNearBytes = std::size_t{64} << 10;  // of ports: they stay in the second-level cache
 constexpr std::uint64_t kFixedOne = std::uint64_t{1} << 32;
 
 /// 2^32 × picoseconds a byte, rounded up: exact when the rate divides 8 × 10^12, else at most a picosecond long.
@@ -40,7 +41,7 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
                 "the underlay has a machine for each node");
   PODWIRE_CHECK(log_ == nullptr || log_->observer_count() >= cluster_.nodes.size(), "dataplane",
                 "the change log has an observer for each node");
-  hop_kind_ = simulator_.on<&Network::enter_port>(*this, "port");
+  hop_kind_ = simulator_.on<&Network::enter_port<true>>(*this, "port");
   arrive_kind_ = simulator_.on<&Network::arrive>(*this, "arrival");
   deliver_kind_ = simulator_.on<&Network::deliver>(*this, "delivery");
   build_ports();
@@ -50,8 +51,8 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
                                           profile_.policy.judges_every_packet);
   overhead_[0] = static_cast<std::uint32_t>(options_.frame_overhead.count());
   overhead_[1] = overhead_[0] + static_cast<std::uint32_t>(profile_.encapsulation_overhead.count());
-  simulator_.look_ahead<&Network::look_at_packet, &Network::look_behind_packet, &Network::is_beyond_cache>(
-      *this, {hop_kind_, arrive_kind_, deliver_kind_});
+  simulator_.look_ahead<&Network::look_ahead, &Network::is_beyond_cache>(*this);
+  has_far_ports_ = ports_.size() * sizeof(OutputPort) > kNearBytes;
 }
 
 void Network::build_ports() {

@@ -230,15 +230,15 @@ class Network {
 
   // path.cpp: the hot loop
   void launch(FlowHandle handle, Flow& flow, const Outgoing& packet, Visit visit, bool is_opening);
-  void enter_port(std::uint32_t packet);
   template <bool kIsPlain>
-  void cross_line(std::uint32_t packet);
+  void enter_port(std::uint32_t packet);
   void arrive(std::uint32_t packet);
   void finish_arrival(std::uint32_t packet, const Flow& flow, Visit visit);
   void deliver(std::uint32_t packet);
   void refuse(std::uint32_t packet);
-  void look_at_packet(std::uint32_t packet) const;
-  void look_behind_packet(des::Kind kind, std::uint32_t packet) const;
+  void look_ahead(const des::Event& sooner, const des::Event* later) const;
+  /// Whether the event's argument is a packet: the three kinds are registered one after the other.
+  bool is_of_packet(const des::Event& event) const { return event.kind().value() - hop_kind_.value() < 3; }
   bool is_beyond_cache() const;
   static std::uint32_t core_of(const Machine& machine, std::uint16_t hash) {
     // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
@@ -340,6 +340,7 @@ class Network {
   ConntrackTables conntrack_;
   bool cuts_established_ = false;
   bool has_loss_ = false;
+  bool has_far_ports_ = false;  // too many to stay in cache
   std::uint64_t sent_ = 0;
   std::uint64_t sent_bytes_ = 0;
   std::uint64_t delivered_ = 0;

@@ -91,27 +91,23 @@ void Network::launch(FlowHandle handle, Flow& flow, const Outgoing& out, Visit v
   if ((flags & kFlowLocal) != 0) {
     simulator_.at(ready, sources_.plus(source), deliver_kind_, id);
   } else if (visit.is_free()) {
-    enter_port(id);
+    enter_port<true>(id);
   } else {
     simulator_.at(ready, sources_.plus(source), hop_kind_, id);
   }
 }
 
-/// A packet stands before an output port: it is queued, crosses the line, and its next event is at the far end.
-void Network::enter_port(std::uint32_t id) {
-  cross_line<true>(id);
-}
-
-/// Plain packets are not traced, on lines that lose none. They meet no call but at the end, so that the function, which
-/// is most of a run, needs no frame.
+/// A packet stands before an output port: it is queued, crosses the line, and its next event is at the far end. A plain
+/// packet is not traced, on a line that loses none: it meets no call but at the end, so that this function, which is
+/// most of a run, needs no frame.
 template <bool kIsPlain>
-void Network::cross_line(std::uint32_t id) {
+void Network::enter_port(std::uint32_t id) {
   Packet& packet = packets_[id];
   const std::uint32_t from = packet.port;
   OutputPort& port = ports_[from];
   if constexpr (kIsPlain) {
     if (packet.is_traced() || port.loss != 0) [[unlikely]] {
-      cross_line<false>(id);
+      enter_port<false>(id);
       return;
     }
   }
@@ -142,6 +138,8 @@ void Network::cross_line(std::uint32_t id) {
   packet.port = away ^ ((away ^ route.down_port) & mask_if(route.leaf == next.leaf));
   simulator_.at(arrival, sources_.plus(from), port.arrival, id);
 }
+
+template void Network::enter_port<true>(std::uint32_t);
 
 /// A packet comes off the last line: its flow's half is found by handle, or made; the visit is booked.
 void Network::arrive(std::uint32_t id) {
@@ -284,22 +282,27 @@ void Network::unbind(FlowHandle source) {
   }
 }
 
-void Network::look_at_packet(std::uint32_t id) const {
-  prefetch_to_write(&packets_[id]);
-}
-
-/// A hop needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the
-/// transport keeps beside the flow. Which of the two ends it is is computed, not branched on: they come in no order
-/// that a branch could be predicted from.
-void Network::look_behind_packet(des::Kind kind, std::uint32_t id) const {
-  const Packet& packet = packets_[id];
-  if (kind == hop_kind_) {
-    prefetch_to_write(&ports_[packet.port]);
+/// Fetches the packet of the later event; of the sooner one, whose packet is here by then, what that points to. A hop
+/// needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the transport
+/// keeps beside the flow. Which of the two ends it is is computed, not branched on: they come in no order that a branch
+/// could be predicted from.
+void Network::look_ahead(const des::Event& sooner, const des::Event* later) const {
+  if (later != nullptr && is_of_packet(*later)) {
+    prefetch_to_write(&packets_[later->argument()]);
+  }
+  if (!is_of_packet(sooner)) {
+    return;
+  }
+  const Packet& packet = packets_[sooner.argument()];
+  if (sooner.kind() == hop_kind_) {
+    if (has_far_ports_) {
+      prefetch_to_write(&ports_[packet.port]);
+    }
     return;
   }
   const std::uint32_t target = packet.target.index();
   const auto* const flow = reinterpret_cast<const std::byte*>(&flows_[target < flows_.size() ? target : 0]);
-  const std::size_t beside = kind == deliver_kind_ ? sizeof(Flow) : 0;
+  const std::size_t beside = sooner.kind() == deliver_kind_ ? sizeof(Flow) : 0;
   prefetch_to_write(flow);
   prefetch_to_write(cores_.data() + core_of(machines_[packet.host], packet.hash));
   prefetch_to_write(flow + beside);
