@@ -51,7 +51,7 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
                                           profile_.policy.judges_every_packet);
   overhead_[0] = static_cast<std::uint32_t>(options_.frame_overhead.count());
   overhead_[1] = overhead_[0] + static_cast<std::uint32_t>(profile_.encapsulation_overhead.count());
-  simulator_.look_ahead<&Network::look_ahead, &Network::is_beyond_cache>(*this);
+  simulator_.look_ahead<&Network::look_ahead, &Network::look_ahead_reach>(*this);
   has_far_ports_ = ports_.size() * sizeof(OutputPort) > kNearBytes;
 }
 

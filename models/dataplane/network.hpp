@@ -239,7 +239,7 @@ class Network {
   void look_ahead(const des::Event& sooner, const des::Event* later) const;
   /// Whether the event's argument is a packet: the three kinds are registered one after the other.
   bool is_of_packet(const des::Event& event) const { return event.kind().value() - hop_kind_.value() < 3; }
-  bool is_beyond_cache() const;
+  des::Reach look_ahead_reach() const;
   static std::uint32_t core_of(const Machine& machine, std::uint16_t hash) {
     // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
     const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;

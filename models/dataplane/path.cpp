@@ -8,7 +8,8 @@ namespace podwire::dataplane {
 namespace {
 
 constexpr std::uint8_t kNoFlags = 0;
-constexpr std::size_t kCacheBytes = std::size_t{512} << 10;  // what one core's second-level cache holds, about
+constexpr std::size_t kCacheBytes = std::size_t{512} << 10;    // what one core's second-level cache holds, about
+constexpr std::size_t kFarCacheBytes = std::size_t{16} << 20;  // its share of the third-level cache, about
 
 /// All bits, or none: selects without a branch.
 constexpr std::uint32_t mask_if(bool is_taken) {
@@ -309,11 +310,14 @@ void Network::look_ahead(const des::Event& sooner, const des::Event* later) cons
   prefetch_to_write(flow + beside + (beside != 0 ? 64 : 0));
 }
 
-/// While all that packets touch stays in the second-level cache, looking ahead only costs.
-bool Network::is_beyond_cache() const {
+/// What stays in the second-level cache is there soon enough by itself.
+des::Reach Network::look_ahead_reach() const {
   const std::size_t touched = packets_.size() * sizeof(Packet) + flows_.size() * (sizeof(Flow) + kCompanionBytes) +
                               ports_.size() * sizeof(OutputPort);
-  return flows_.size() > 0 && touched > kCacheBytes;
+  if (flows_.size() == 0 || touched <= kCacheBytes) {
+    return des::Reach::none;
+  }
+  return touched <= kFarCacheBytes ? des::Reach::cache : des::Reach::memory;
 }
 
 }  // namespace podwire::dataplane

@@ -10,9 +10,9 @@ namespace podwire::des {
 namespace {
 // Sweeping a small far tier gains nothing.
 constexpr std::uint64_t kLeastSweep = 512;
-// Far enough for a line to come from memory while the handlers between run, near enough to be there still.
-constexpr std::size_t kSooner = 6;
-constexpr std::size_t kLater = 6;  // behind that
+// In events: far enough for a line to come while the handlers between run, near enough for it to be there still.
+constexpr std::size_t kReachOfCache = 2;
+constexpr std::size_t kReachOfMemory = 6;
 }  // namespace
 
 Simulator::Simulator(SimulatorOptions options)
@@ -78,8 +78,14 @@ void Simulator::run_until(Time end) {
   limit_ = end;
   try {
     const auto play_some = [this] {
-      const bool looks = observer_.model != nullptr && observer_.is_worth_it(observer_.model);
-      return looks ? play<true>(kPollEvents) : play<false>(kPollEvents);
+      switch (observer_.model != nullptr ? observer_.reach(observer_.model) : Reach::none) {
+        case Reach::cache:
+          return play<kReachOfCache>(kPollEvents);
+        case Reach::memory:
+          return play<kReachOfMemory>(kPollEvents);
+        default:
+          return play<0>(kPollEvents);
+      }
     };
     while (play_some() && !stopped_) {
       if (interrupt_ != nullptr && interrupt_->load(std::memory_order_relaxed)) {
@@ -103,29 +109,30 @@ void Simulator::run_until(Time end) {
   }
 }
 
-inline void Simulator::look(std::size_t ahead) const {
+inline void Simulator::look(std::size_t ahead, std::size_t reach) const {
   if (const Event* const sooner = events_.upcoming(ahead); sooner != nullptr) {
-    observer_.look(observer_.model, *sooner, events_.upcoming(ahead + kLater));
+    observer_.look(observer_.model, *sooner, events_.upcoming(ahead + reach));
   }
 }
 
 // Nothing of a run was looked at before it began: what comes at once is looked at twice.
+template <std::size_t kReach>
 void Simulator::look_into_new_run() const {
   if (const Event* const first = events_.upcoming(0); first != nullptr) {
-    for (std::size_t i = 0; i < kLater; ++i) {
+    for (std::size_t i = 0; i < kReach; ++i) {
       observer_.look(observer_.model, *first, events_.upcoming(i));
     }
   }
-  for (std::size_t i = 0; i < kSooner; ++i) {
-    look(i);
+  for (std::size_t i = 0; i < kReach; ++i) {
+    look(i, kReach);
   }
 }
 
 // Plays up to `budget` events; false when none is left before the limit.
-template <bool kLooksAhead>
+template <std::size_t kReach>
 bool Simulator::play(std::uint32_t budget) {
   Event event;
-  std::uint64_t run = events_.runs();
+  [[maybe_unused]] std::uint64_t run = events_.runs();
   for (; budget > 0; --budget) {
     if (!events_.pop_before(limit_, event)) {
       return false;
@@ -133,12 +140,12 @@ bool Simulator::play(std::uint32_t budget) {
     now_ = event.time();
     current_kind_ = event.kind();
     ++event_count_;
-    if constexpr (kLooksAhead) {
+    if constexpr (kReach > 0) {
       if (events_.runs() != run) [[unlikely]] {
         run = events_.runs();
-        look_into_new_run();
+        look_into_new_run<kReach>();
       }
-      look(kSooner);
+      look(kReach, kReach);
     }
     call(current_kind_, event.argument());
   }

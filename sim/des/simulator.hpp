@@ -31,6 +31,10 @@ struct Progress {
   std::uint64_t events = 0;  // handler calls from the event set so far
 };
 
+/// How far a model looks ahead (Simulator::look_ahead): not at all, as far as a line takes to come from the third-level
+/// cache, or from memory.
+enum class Reach : std::uint8_t { none, cache, memory };
+
 /// A sequential discrete-event simulator.
 class Simulator {
  public:
@@ -53,14 +57,14 @@ class Simulator {
   /// Lets `model` touch memory ahead of time for events that will play soon, of whatever kind. `Look`, a
   /// `void (Model::*)(const Event& sooner, const Event* later) const`, is called before each event: `later` (null near
   /// the end of what is known) is some events further than `sooner`, so most events, not all, are first the one and
-  /// then the other; they may still not play. `Worth`, a `bool (Model::*)() const`, is asked now and then: while it
-  /// says no, nobody looks. At most one model of a simulator looks ahead.
-  template <auto Look, auto Worth, class Model>
+  /// then the other; they may still not play. `HowFar`, a `Reach (Model::*)() const`, is asked now and then. At most
+  /// one model of a simulator looks ahead.
+  template <auto Look, auto HowFar, class Model>
   void look_ahead(const Model& model) {
     add_observer({[](const void* target, const Event& sooner, const Event* later) {
                     (static_cast<const Model*>(target)->*Look)(sooner, later);
                   },
-                  [](const void* target) { return (static_cast<const Model*>(target)->*Worth)(); }, &model});
+                  [](const void* target) { return (static_cast<const Model*>(target)->*HowFar)(); }, &model});
   }
   /// A block of `count` unique sources; the first is returned, the others are first.plus(1), ... Earlier blocks win
   /// ties.
@@ -124,15 +128,16 @@ class Simulator {
   };
   struct Observer {
     void (*look)(const void* model, const Event& sooner, const Event* later) = nullptr;
-    bool (*is_worth_it)(const void* model) = nullptr;
+    Reach (*reach)(const void* model) = nullptr;
     const void* model = nullptr;
   };
 
   Kind add_handler(Handler handler);
   void add_observer(Observer observer);
-  template <bool kLooksAhead>
+  template <std::size_t kReach>
   bool play(std::uint32_t budget);
-  void look(std::size_t ahead) const;
+  void look(std::size_t ahead, std::size_t reach) const;
+  template <std::size_t kReach>
   [[gnu::noinline]] void look_into_new_run() const;
   void on_timer(std::uint32_t node);
   void sweep_dead_timers();

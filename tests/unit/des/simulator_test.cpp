@@ -218,8 +218,8 @@ class Prefetched {
     EXPECT_EQ(std::find(played.begin(), played.end(), soon.argument()), played.end()) << "it is still to come";
     sooner.push_back(soon.argument());
   }
-  bool is_worth_it() const { return is_worth; }
-  bool is_worth = true;
+  Reach look_ahead_reach() const { return reach; }
+  Reach reach = Reach::memory;
   std::vector<std::uint32_t> played;
   mutable std::vector<std::uint32_t> later;
   mutable std::vector<std::uint32_t> sooner;
@@ -227,7 +227,7 @@ class Prefetched {
 
 std::vector<std::uint32_t> played_in_one_run(Simulator& simulator, Prefetched& model) {
   const Kind kind = simulator.on<&Prefetched::note>(model);
-  simulator.look_ahead<&Prefetched::look, &Prefetched::is_worth_it>(model);
+  simulator.look_ahead<&Prefetched::look, &Prefetched::look_ahead_reach>(model);
   for (std::uint32_t i = 0; i < 100; ++i) {
     simulator.at(Time::from_ps(i), EventSource(0), kind, i);
   }
@@ -255,7 +255,7 @@ TEST(SimulatorPrefetch, ShowsWhatComesSoonAndPlaysAllTheSame) {
 TEST(SimulatorPrefetch, ShowsNothingToAModelThatHasNoUseForIt) {
   Simulator simulator;
   Prefetched model;
-  model.is_worth = false;
+  model.reach = Reach::none;
   played_in_one_run(simulator, model);
   EXPECT_TRUE(model.later.empty());
   EXPECT_TRUE(model.sooner.empty());
