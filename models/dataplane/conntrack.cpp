@@ -16,29 +16,6 @@ constexpr bool is_later(const ConntrackTables::Entry& a, const ConntrackTables::
   return a.due > b.due;
 }
 
-}  // namespace
-
-ConntrackTimeouts::ConntrackTimeouts(const cni::ConntrackTimes& times) {
-  const auto set = [this](State state, Duration timeout) { by_state_[static_cast<std::size_t>(state)] = timeout; };
-  set(State::syn_sent, times.tcp_syn_sent);
-  set(State::syn_recv, times.tcp_syn_recv);
-  set(State::established, times.tcp_established);
-  set(State::fin_wait, times.tcp_fin_wait);
-  set(State::close_wait, times.tcp_close_wait);
-  set(State::last_ack, times.tcp_last_ack);
-  set(State::time_wait, times.tcp_time_wait);
-  set(State::close, times.tcp_close);
-  set(State::udp_unreplied, times.udp_unreplied);
-  set(State::udp_stream, times.udp_stream);
-  set(State::sctp_cookie_wait, kSctpCookieWait);
-  shortest_ = times.udp_unreplied;
-  for (std::size_t s = 1; s < kConntrackStates; ++s) {
-    if (static_cast<State>(s) != State::close && static_cast<State>(s) != State::sctp_cookie_wait) {
-      shortest_ = std::min(shortest_, by_state_[s]);
-    }
-  }
-}
-
 // What Linux's table says for the packets that our TCP sends; the rows not written leave the state as it is.
 //
 //   packet            seen in            becomes      because
@@ -51,7 +28,7 @@ ConntrackTimeouts::ConntrackTimeouts(const cni::ConntrackTimes& times) {
 //   FIN, second       fin_wait or        last_ack     both sides have finished
 //                     close_wait
 //   ACK               last_ack           time_wait    the second FIN was acknowledged
-State next_tcp_state(State state, std::uint8_t flags, bool from_initiator) {
+constexpr State follow(State state, std::uint8_t flags, bool from_initiator) {
   if ((flags & kRst) != 0) {
     return State::close;
   }
@@ -87,6 +64,39 @@ State next_tcp_state(State state, std::uint8_t flags, bool from_initiator) {
       return State::time_wait;
     default:
       return state;
+  }
+}
+
+constexpr std::array<State, kConntrackStates * 32> tabulate() {
+  std::array<State, kConntrackStates* 32> table = {};
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    table[i] = follow(static_cast<State>(i >> 5), static_cast<std::uint8_t>(i >> 1 & 15u), (i & 1u) != 0);
+  }
+  return table;
+}
+
+}  // namespace
+
+constinit const std::array<State, kConntrackStates* 32> kTcpTransitions = tabulate();
+
+ConntrackTimeouts::ConntrackTimeouts(const cni::ConntrackTimes& times) {
+  const auto set = [this](State state, Duration timeout) { by_state_[static_cast<std::size_t>(state)] = timeout; };
+  set(State::syn_sent, times.tcp_syn_sent);
+  set(State::syn_recv, times.tcp_syn_recv);
+  set(State::established, times.tcp_established);
+  set(State::fin_wait, times.tcp_fin_wait);
+  set(State::close_wait, times.tcp_close_wait);
+  set(State::last_ack, times.tcp_last_ack);
+  set(State::time_wait, times.tcp_time_wait);
+  set(State::close, times.tcp_close);
+  set(State::udp_unreplied, times.udp_unreplied);
+  set(State::udp_stream, times.udp_stream);
+  set(State::sctp_cookie_wait, kSctpCookieWait);
+  shortest_ = times.udp_unreplied;
+  for (std::size_t s = 1; s < kConntrackStates; ++s) {
+    if (static_cast<State>(s) != State::close && static_cast<State>(s) != State::sctp_cookie_wait) {
+      shortest_ = std::min(shortest_, by_state_[s]);
+    }
   }
 }
 

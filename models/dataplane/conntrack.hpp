@@ -39,9 +39,15 @@ class ConntrackTimeouts {
   Duration shortest_;
 };
 
+/// By state, TCP flags, and whether the packet is the initiator's; conntrack.cpp has the rules.
+extern const std::array<ConntrackState, kConntrackStates * 32> kTcpTransitions;
+
 /// The state after a TCP packet with `flags`, seen by a node that forwards it. `from_initiator`: it goes the way the
-/// SYN went.
-ConntrackState next_tcp_state(ConntrackState state, std::uint8_t flags, bool from_initiator);
+/// SYN went. A look-up: connections open and close at their own times, so no branch could be predicted.
+inline ConntrackState next_tcp_state(ConntrackState state, std::uint8_t flags, bool from_initiator) {
+  return kTcpTransitions[static_cast<std::size_t>(state) << 5 | static_cast<std::size_t>(flags) << 1 |
+                         (from_initiator ? 1u : 0u)];
+}
 
 /// All machines' tables.
 class ConntrackTables {

@@ -42,27 +42,20 @@ bool Network::confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool fr
   return true;
 }
 
-/// A packet that may change its entry's state.
-void Network::touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator) {
-  ConntrackState next = flow.tracking;
+/// The state of UDP's entry after a packet, or SCTP's, whose INIT and its answer leave it in COOKIE_WAIT.
+ConntrackState Network::next_datagram_state(Flow& flow, bool from_initiator) {
   if (flow.protocol == IpProtocol::sctp) {
-    return;  // an INIT and its answer leave it in COOKIE_WAIT
+    return flow.tracking;
   }
-  if ((flow.flags & kFlowUdp) != 0) {
-    if (!from_initiator) {
-      flow.flags |= kFlowReplied;
-    }
-    const Time made = flow.due - timeouts_.shortest();
-    if (next == ConntrackState::udp_unreplied && (flow.flags & kFlowReplied) != 0 &&
-        ((flow.flags & kFlowAged) != 0 || simulator_.now() - made > kUdpStreamAge)) {
-      next = ConntrackState::udp_stream;
-    }
-  } else {
-    next = next_tcp_state(flow.tracking, flags, from_initiator);
+  if (!from_initiator) {
+    flow.flags |= kFlowReplied;
   }
-  if (next == flow.tracking) {
-    return;
-  }
+  const Time made = flow.due - timeouts_.shortest();
+  const bool is_old = (flow.flags & kFlowAged) != 0 || simulator_.now() - made > kUdpStreamAge;
+  return (flow.flags & kFlowReplied) != 0 && is_old ? ConntrackState::udp_stream : flow.tracking;
+}
+
+void Network::change_state(FlowHandle handle, Flow& flow, ConntrackState next) {
   flow.tracking = next;
   if (const Time due = simulator_.now() + timeouts_[next]; due < flow.due) {
     flow.due = due;

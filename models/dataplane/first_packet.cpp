@@ -545,7 +545,7 @@ void Network::answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::ui
   }
   const Visit visit{profile_.step(cni::Step::node_cpu).cost, profile_.step(cni::Step::node_cpu).latency};
   if (machines_[from].cores == 0 || visit.is_free()) {
-    enter_port(id);
+    enter_port<true>(id);
     return;
   }
   std::uint32_t core = 0;

@@ -11,6 +11,7 @@ namespace {
 using topology::HostId;
 using topology::PortId;
 
+constexpr std::size_t kNearBytes = std::size_t{64} << 10;  // of ports: they stay in the second-level cache
 constexpr std::uint64_t kFixedOne = std::uint64_t{1} << 32;
 
 /// 2^32 × picoseconds a byte, rounded up: exact when the rate divides 8 × 10^12, else at most a picosecond long.
@@ -40,6 +41,9 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
                 "the underlay has a machine for each node");
   PODWIRE_CHECK(log_ == nullptr || log_->observer_count() >= cluster_.nodes.size(), "dataplane",
                 "the change log has an observer for each node");
+  hop_kind_ = simulator_.on<&Network::enter_port<true>>(*this, "port");
+  arrive_kind_ = simulator_.on<&Network::arrive>(*this, "arrival");
+  deliver_kind_ = simulator_.on<&Network::deliver>(*this, "delivery");
   build_ports();
   build_machines();
   build_states();
@@ -47,11 +51,8 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
                                           profile_.policy.judges_every_packet);
   overhead_[0] = static_cast<std::uint32_t>(options_.frame_overhead.count());
   overhead_[1] = overhead_[0] + static_cast<std::uint32_t>(profile_.encapsulation_overhead.count());
-  hop_kind_ = simulator_.on<&Network::enter_port>(*this, "port");
-  arrive_kind_ = simulator_.on<&Network::arrive>(*this, "arrival");
-  deliver_kind_ = simulator_.on<&Network::deliver>(*this, "delivery");
-  simulator_.look_ahead<&Network::look_at_packet, &Network::look_behind_packet, &Network::is_beyond_cache>(
-      *this, {hop_kind_, arrive_kind_, deliver_kind_});
+  simulator_.look_ahead<&Network::look_ahead, &Network::look_ahead_reach>(*this);
+  has_far_ports_ = ports_.size() * sizeof(OutputPort) > kNearBytes;
 }
 
 void Network::build_ports() {
@@ -73,9 +74,8 @@ void Network::build_ports() {
     if (spec.to_switch.is_valid()) {
       delay += switching;
       port.route = underlay_.route_of(spec.to_switch);
-    } else {
-      port.leads_to_host = 1;
     }
+    port.arrival = spec.to_switch.is_valid() ? hop_kind_ : arrive_kind_;
     port.propagation_ps = delay.ps();
     port.loss = static_cast<std::uint32_t>(std::min(std::ceil(spec.link.loss * 4294967296.0), 4294967295.0));
     has_loss_ = has_loss_ || port.loss != 0;

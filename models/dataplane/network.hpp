@@ -168,6 +168,7 @@ class Network {
 
   // ---- for reports and tests
 
+  /// O(ports).
   PacketCounts counts() const;
   /// The same with `in_flight` counted by walking the pool; O(pool).
   PacketCounts audit() const;
@@ -229,20 +230,27 @@ class Network {
 
   // path.cpp: the hot loop
   void launch(FlowHandle handle, Flow& flow, const Outgoing& packet, Visit visit, bool is_opening);
+  template <bool kIsPlain>
   void enter_port(std::uint32_t packet);
   void arrive(std::uint32_t packet);
   void finish_arrival(std::uint32_t packet, const Flow& flow, Visit visit);
   void deliver(std::uint32_t packet);
   void refuse(std::uint32_t packet);
-  void look_at_packet(std::uint32_t packet) const;
-  void look_behind_packet(des::Kind kind, std::uint32_t packet) const;
-  bool is_beyond_cache() const;
+  void look_ahead(const des::Event& sooner, const des::Event* later) const;
+  /// Whether the event's argument is a packet: the three kinds are registered one after the other.
+  bool is_of_packet(const des::Event& event) const { return event.kind().value() - hop_kind_.value() < 3; }
+  des::Reach look_ahead_reach() const;
   static std::uint32_t core_of(const Machine& machine, std::uint16_t hash) {
     // The path takes the hash's high bits, the core other ones: flows of one path spread over cores.
     const std::uint32_t mixed = (std::uint32_t{hash} * 0x9e37u) & 0xffffu;
     return machine.first_core + (mixed * machine.cores >> 16);
   }
-  Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core);
+  /// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
+  /// hands, and which core it was.
+  Time book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core) {
+    core = core_of(machines_[machine], hash);
+    return cores_[core].book(simulator_.now(), visit.cost).finish + visit.latency;
+  }
   // Cold: kept out of the hot functions' frames.
   [[gnu::cold, gnu::noinline]] void lose(std::uint32_t packet, DropReason reason, Place place,
                                          const policy::Verdict& verdict = {}, control::Version version = 0);
@@ -279,7 +287,8 @@ class Network {
   void open_at_destination(std::uint32_t packet);
   void lose_closed(std::uint32_t packet);
   void answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::uint32_t bytes, std::uint16_t from, Time ready);
-  void touch_slowly(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator);
+  ConntrackState next_datagram_state(Flow& flow, bool from_initiator);
+  void change_state(FlowHandle handle, Flow& flow, ConntrackState next);
   void expire();
 
   /// Refreshes the entry that this machine has of a flow; false when there is none any more.
@@ -289,8 +298,11 @@ class Network {
       return false;
     }
     flow.last_seen = now;
-    if (flow.tracking != ConntrackState::established || flags != kAck) {
-      touch_slowly(handle, flow, flags, from_initiator);
+    const bool is_datagram = (flow.flags & kFlowUdp) != 0;
+    const ConntrackState next =
+        is_datagram ? next_datagram_state(flow, from_initiator) : next_tcp_state(flow.tracking, flags, from_initiator);
+    if (next != flow.tracking) {
+      change_state(handle, flow, next);
     }
     return true;
   }
@@ -328,13 +340,13 @@ class Network {
   ConntrackTables conntrack_;
   bool cuts_established_ = false;
   bool has_loss_ = false;
+  bool has_far_ports_ = false;  // too many to stay in cache
   std::uint64_t sent_ = 0;
   std::uint64_t sent_bytes_ = 0;
   std::uint64_t delivered_ = 0;
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t in_flight_ = 0;
   std::uint64_t in_flight_bytes_ = 0;
-  std::uint64_t hops_ = 0;
 
   // the rest
   std::vector<service::ServiceTable> service_tables_;  // of the states whose endpoints differ

@@ -6,6 +6,7 @@
 
 #include "models/topology/underlay.hpp"
 #include "sim/base/quantity.hpp"
+#include "sim/des/event.hpp"
 #include "sim/des/fifo_server.hpp"
 
 namespace podwire::dataplane {
@@ -18,7 +19,7 @@ struct alignas(64) OutputPort {
   std::uint64_t bytes = 0;              // of them, on the wire
   topology::SwitchRoute route;          // of the switch at the far end
   std::uint32_t loss = 0;               // probability × 2^32
-  std::uint32_t leads_to_host = 0;      // 1: the far end is a machine
+  des::Kind arrival;                    // the event at the far end: of a machine or of a switch
 
   /// How long `size` bytes occupy the line, rounded up to a picosecond.
   Duration serialization(std::uint32_t size) const {

@@ -8,7 +8,8 @@ namespace podwire::dataplane {
 namespace {
 
 constexpr std::uint8_t kNoFlags = 0;
-constexpr std::size_t kCacheBytes = std::size_t{512} << 10;  // what one core's second-level cache holds, about
+constexpr std::size_t kCacheBytes = std::size_t{512} << 10;    // what one core's second-level cache holds, about
+constexpr std::size_t kFarCacheBytes = std::size_t{16} << 20;  // its share of the third-level cache, about
 
 /// All bits, or none: selects without a branch.
 constexpr std::uint32_t mask_if(bool is_taken) {
@@ -16,13 +17,6 @@ constexpr std::uint32_t mask_if(bool is_taken) {
 }
 
 }  // namespace
-
-/// Books a visit on the core that receive-side scaling gives the flow; returns when the packet leaves the machine's
-/// hands, and which core it was.
-Time Network::book(std::uint16_t machine, std::uint16_t hash, Visit visit, std::uint32_t& core) {
-  core = core_of(machines_[machine], hash);
-  return cores_[core].book(simulator_.now(), visit.cost).finish + visit.latency;
-}
 
 void Network::send(FlowHandle handle, const Outgoing& packet) {
   PODWIRE_CHECK(is_open(handle), "dataplane", "packets are sent on open flows");
@@ -98,17 +92,26 @@ void Network::launch(FlowHandle handle, Flow& flow, const Outgoing& out, Visit v
   if ((flags & kFlowLocal) != 0) {
     simulator_.at(ready, sources_.plus(source), deliver_kind_, id);
   } else if (visit.is_free()) {
-    enter_port(id);
+    enter_port<true>(id);
   } else {
     simulator_.at(ready, sources_.plus(source), hop_kind_, id);
   }
 }
 
-/// A packet stands before an output port: it is queued, crosses the line, and its next event is at the far end.
+/// A packet stands before an output port: it is queued, crosses the line, and its next event is at the far end. A plain
+/// packet is not traced, on a line that loses none: it meets no call but at the end, so that this function, which is
+/// most of a run, needs no frame.
+template <bool kIsPlain>
 void Network::enter_port(std::uint32_t id) {
   Packet& packet = packets_[id];
   const std::uint32_t from = packet.port;
   OutputPort& port = ports_[from];
+  if constexpr (kIsPlain) {
+    if (packet.is_traced() || port.loss != 0) [[unlikely]] {
+      enter_port<false>(id);
+      return;
+    }
+  }
   const std::uint32_t wire = packet.bytes() + overhead_[packet.is_encapsulated()] * packet.segment_count();
   const des::Booking booking = port.server.book(simulator_.now(), port.serialization(wire));
   if (!booking.is_accepted) [[unlikely]] {
@@ -117,13 +120,14 @@ void Network::enter_port(std::uint32_t id) {
   }
   ++port.packets;
   port.bytes += wire;
-  ++hops_;
-  if (packet.is_traced()) [[unlikely]] {
-    trace_line(packet, booking);
-  }
-  if (port.loss != 0 && is_lost_on_line(packet, from)) [[unlikely]] {
-    lose_at_port(id, DropReason::link_loss);
-    return;
+  if constexpr (!kIsPlain) {
+    if (packet.is_traced()) {
+      trace_line(packet, booking);
+    }
+    if (port.loss != 0 && is_lost_on_line(packet, from)) {
+      lose_at_port(id, DropReason::link_loss);
+      return;
+    }
   }
   // Where on its way a packet is cannot be predicted: its next port and kind of event are computed without a branch. On
   // the last line the port is of no meaning. A hash's share of no ports is 0.
@@ -133,8 +137,10 @@ void Network::enter_port(std::uint32_t id) {
   const std::uint32_t by_hash = std::uint32_t{packet.hash} * next.count >> 16;
   const std::uint32_t away = next.first + by_hash + (route.leaf & mask_if(next.count == 0));
   packet.port = away ^ ((away ^ route.down_port) & mask_if(route.leaf == next.leaf));
-  simulator_.at(arrival, sources_.plus(from), port.leads_to_host != 0 ? arrive_kind_ : hop_kind_, id);
+  simulator_.at(arrival, sources_.plus(from), port.arrival, id);
 }
+
+template void Network::enter_port<true>(std::uint32_t);
 
 /// A packet comes off the last line: its flow's half is found by handle, or made; the visit is booked.
 void Network::arrive(std::uint32_t id) {
@@ -277,33 +283,41 @@ void Network::unbind(FlowHandle source) {
   }
 }
 
-void Network::look_at_packet(std::uint32_t id) const {
-  prefetch_to_write(&packets_[id]);
-}
-
-/// A hop needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the
-/// transport keeps beside the flow. Which of the two ends it is is computed, not branched on: they come in no order
-/// that a branch could be predicted from.
-void Network::look_behind_packet(des::Kind kind, std::uint32_t id) const {
-  const Packet& packet = packets_[id];
-  if (kind == hop_kind_) {
-    prefetch_to_write(&ports_[packet.port]);
+/// Fetches the packet of the later event; of the sooner one, whose packet is here by then, what that points to. A hop
+/// needs its port; the end of a way its flow's first line and its machine's cores, and a delivery what the transport
+/// keeps beside the flow. Which of the two ends it is is computed, not branched on: they come in no order that a branch
+/// could be predicted from.
+void Network::look_ahead(const des::Event& sooner, const des::Event* later) const {
+  if (later != nullptr && is_of_packet(*later)) {
+    prefetch_to_write(&packets_[later->argument()]);
+  }
+  if (!is_of_packet(sooner)) {
+    return;
+  }
+  const Packet& packet = packets_[sooner.argument()];
+  if (sooner.kind() == hop_kind_) {
+    if (has_far_ports_) {
+      prefetch_to_write(&ports_[packet.port]);
+    }
     return;
   }
   const std::uint32_t target = packet.target.index();
   const auto* const flow = reinterpret_cast<const std::byte*>(&flows_[target < flows_.size() ? target : 0]);
-  const std::size_t beside = kind == deliver_kind_ ? sizeof(Flow) : 0;
+  const std::size_t beside = sooner.kind() == deliver_kind_ ? sizeof(Flow) : 0;
   prefetch_to_write(flow);
   prefetch_to_write(cores_.data() + core_of(machines_[packet.host], packet.hash));
   prefetch_to_write(flow + beside);
   prefetch_to_write(flow + beside + (beside != 0 ? 64 : 0));
 }
 
-/// While all that packets touch stays in the second-level cache, looking ahead only costs.
-bool Network::is_beyond_cache() const {
+/// What stays in the second-level cache is there soon enough by itself.
+des::Reach Network::look_ahead_reach() const {
   const std::size_t touched = packets_.size() * sizeof(Packet) + flows_.size() * (sizeof(Flow) + kCompanionBytes) +
                               ports_.size() * sizeof(OutputPort);
-  return flows_.size() > 0 && touched > kCacheBytes;
+  if (flows_.size() == 0 || touched <= kCacheBytes) {
+    return des::Reach::none;
+  }
+  return touched <= kFarCacheBytes ? des::Reach::cache : des::Reach::memory;
 }
 
 }  // namespace podwire::dataplane

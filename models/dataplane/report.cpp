@@ -18,6 +18,10 @@ constexpr Step kLocalSteps[] = {Step::egress_policy, Step::service_nat,    Step:
 }  // namespace
 
 PacketCounts Network::counts() const {
+  std::uint64_t hops = 0;
+  for (const OutputPort& port : ports_) {
+    hops += port.packets;
+  }
   return {.sent = sent_,
           .delivered = delivered_,
           .dropped = drops_.packets(),
@@ -26,7 +30,7 @@ PacketCounts Network::counts() const {
           .delivered_bytes = delivered_bytes_,
           .dropped_bytes = drops_.bytes(),
           .in_flight_bytes = in_flight_bytes_,
-          .hops = hops_};
+          .hops = hops};
 }
 
 PacketCounts Network::audit() const {

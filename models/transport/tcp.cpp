@@ -41,6 +41,11 @@ std::uint32_t milliseconds(Time time) {
   return static_cast<std::uint32_t>(static_cast<std::uint64_t>(time.ps()) / kPsPerMs);
 }
 
+/// Mostly one, and then nothing is divided.
+constexpr std::uint64_t segments_of(std::uint64_t bytes, std::uint16_t segment) {
+  return bytes <= segment ? (bytes != 0 ? 1 : 0) : (bytes + segment - 1) / segment;
+}
+
 }  // namespace
 
 // ---- sending
@@ -206,7 +211,7 @@ void Transport::Impl::on_timeout(SocketHandle socket, Endpoint& e) {
   }
   // RFC 5681 section 3.1: half the flight is the threshold, and slow start begins with one segment, from the first that
   // is not acknowledged.
-  const std::uint64_t flight = (e.next - e.acknowledged + e.segment - 1) / e.segment;
+  const std::uint64_t flight = segments_of(e.next - e.acknowledged, e.segment);
   if (e.retries == 1) {
     e.threshold = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(flight / 2, 2, kMaxWindow));
   }
@@ -381,8 +386,8 @@ bool Transport::Impl::on_acknowledgement(const Packet& packet, SocketHandle sock
   if ((packet.flags() & kAck) == 0 || offset <= e.acknowledged || offset > e.send_end()) {
     return true;
   }
-  const std::uint64_t flight = (e.next - e.acknowledged + e.segment - 1) / e.segment;
-  const std::uint64_t newly = (offset - e.acknowledged + e.segment - 1) / e.segment;
+  const std::uint64_t flight = segments_of(e.next - e.acknowledged, e.segment);
+  const std::uint64_t newly = segments_of(offset - e.acknowledged, e.segment);
   e.acknowledged = offset;
   e.next = std::max(e.next, offset);
   if (e.has(kEndTiming) && offset >= e.timed_end) {
@@ -459,11 +464,9 @@ void Transport::Impl::fail(SocketHandle socket, Endpoint& e, Failure failure) {
 }
 
 void Transport::Impl::finish_if_closed(SocketHandle socket) {
-  if (!is_open(socket)) {
-    return;
-  }
   Endpoint& e = end(socket);
-  if (e.has(kEndPeerFin) && e.is_fin_acknowledged()) {
+  // Asked last: that it is open is rarely the question.
+  if (e.has(kEndPeerFin) && e.is_fin_acknowledged() && is_open(socket)) {
     const Endpoint last = e;
     free_end(socket, e);
     emit(socket, last, EventKind::closed);

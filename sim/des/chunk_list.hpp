@@ -67,8 +67,8 @@ class ChunkList {
     write_ = chunk->events;
   }
   /// Precondition: not at a chunk's end.
-  void append(const Event& event) { *write_++ = event; }
-  void push(const Event& event, ChunkPool& pool) {
+  void append(Event event) { *write_++ = event; }
+  void push(Event event, ChunkPool& pool) {
     if (is_at_chunk_end()) [[unlikely]] {
       add_chunk(pool);
     }

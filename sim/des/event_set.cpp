@@ -13,6 +13,7 @@ constexpr std::size_t kSlack = 64;         // places before and behind a fresh r
 constexpr std::size_t kMostShifted = 128;  // an insertion that would move more goes to the side heap
 constexpr unsigned kWidestShift = 40;
 constexpr std::uint64_t kLongestRun = 4096;
+constexpr std::uint64_t kShortRun = 32;  // shorter ones are not split for the sake of a few searches
 
 }  // namespace
 
@@ -24,7 +25,22 @@ EventSet::EventSet(Layout layout)
   cursor_ = end_ = fast_end_ = run_.data() + kSlack;
 }
 
-void EventSet::push_into_run(const Event& event) {
+void EventSet::push_elsewhere(Event event, std::uint64_t ahead) {
+  if (static_cast<std::int64_t>(ahead) > 0) {
+    ++far_pushes_;
+    far_.push(event);
+  } else {
+    push_into_run(event);
+  }
+}
+
+void EventSet::push_into_new_chunk(Event event, std::size_t slot) {
+  near_[slot].add_chunk(pool_);
+  filled_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  near_[slot].append(event);
+}
+
+void EventSet::push_into_run(Event event) {
   ++inserted_;
   if (!side_.empty()) {
     if (!is_plain_ && event.is_before(side_.top()) && (cursor_ == end_ || event.is_before(*cursor_)) &&
@@ -59,7 +75,10 @@ void EventSet::push_into_run(const Event& event) {
   const bool goes_left = before < behind && cursor_ != run_.data();
   const std::size_t moved = goes_left ? before : behind;
   // Narrower buckets would not part events of one time, such as those of zero delays.
-  shifted_ += event.time() > cursor_->time() ? std::min(moved, kMostShifted) : 0;
+  if (event.time() > cursor_->time()) {
+    shifted_ += std::min(moved, kMostShifted);
+    ++searched_;
+  }
   if (moved > kMostShifted) {
     push_aside(event);
   } else if (goes_left) {
@@ -76,7 +95,7 @@ void EventSet::push_into_run(const Event& event) {
   }
 }
 
-void EventSet::push_aside(const Event& event) {
+void EventSet::push_aside(Event event) {
   side_.push(event);
   fast_end_ = nullptr;
 }
@@ -220,17 +239,20 @@ void EventSet::drain_far() {
   });
 }
 
-// Judges the width once in a while, by what it cost since: long runs are narrowed when insertions shift much of them or
-// when they leave the cache; short runs are widened when many events took the way through the far tier. Narrowing for
-// the sake of insertions forbids widening for a while, longer each time, so that the width does not swing.
+// Judges the width once in a while, by what it cost since: long runs are narrowed when many insertions have to search
+// them or shift much of them, or when they leave the cache; short runs are widened when many events took the way
+// through the far tier. Narrowing for the sake of insertions forbids widening for a while, longer each time, so that
+// the width does not swing.
 void EventSet::adapt() {
   const std::uint64_t events = loaded_ + inserted_;
   const std::uint64_t run_length = loads_ == 0 ? 0 : loaded_ / loads_;
   unsigned shift = shift_;
   if (shifted_ > 4 * events && shift > 0) {
     shift -= shifted_ > 32 * events ? std::min(shift, 2u) : 1;
-    widening_blocked_ = next_block_;
-    next_block_ = std::min<std::uint64_t>(2 * next_block_, 4096);
+    block_widening();
+  } else if (8 * searched_ > events && run_length >= kShortRun && shift > 0) {
+    --shift;  // a search costs several times what an event's way through a bucket does
+    block_widening();
   } else if (run_length > kLongestRun && saw_spread_) {
     shift -= std::min(shift, static_cast<unsigned>(std::bit_width(run_length / kLongestRun)));
   } else if (run_length < 3 && size_ >= 16) {
@@ -243,9 +265,14 @@ void EventSet::adapt() {
   if (shift != shift_) {
     set_width(shift);
   }
-  far_pushes_ = shifted_ = inserted_ = loaded_ = loads_ = 0;
+  far_pushes_ = shifted_ = searched_ = inserted_ = loaded_ = loads_ = 0;
   saw_spread_ = false;
   judge_at_ = std::max<std::uint64_t>(1024, size_ / 4);
+}
+
+void EventSet::block_widening() {
+  widening_blocked_ = next_block_;
+  next_block_ = std::min<std::uint64_t>(2 * next_block_, 4096);
 }
 
 // Called with an empty run: pending events are aside, in buckets after the current one, or far; in this order of time.

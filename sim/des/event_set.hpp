@@ -37,23 +37,21 @@ class EventSet {
   std::size_t far_size() const { return far_.size(); }
 
   /// Adds an event. Amortised O(1). Precondition: its time is neither negative nor before the last popped event's.
-  void push(const Event& event) {
+  void push(Event event) {
     ++size_;
     const std::uint64_t index = static_cast<std::uint64_t>(event.time().ps()) >> shift_;
     const std::uint64_t ahead = index - current_;  // huge for an index before the current one
-    if (ahead - 1 < kBuckets - 1) [[likely]] {
-      ChunkList& bucket = near_[index % kBuckets];
-      if (bucket.is_at_chunk_end()) {
-        bucket.add_chunk(pool_);
-        filled_[index % kBuckets / 64] |= std::uint64_t{1} << (index % 64);
-      }
-      bucket.append(event);
-    } else if (static_cast<std::int64_t>(ahead) > 0) {
-      ++far_pushes_;
-      far_.push(event);
-    } else {
-      push_into_run(event);
+    // What happens less often is called last: a handler that ends with a push then needs no frame.
+    if (ahead - 1 >= kBuckets - 1) [[unlikely]] {
+      push_elsewhere(event, ahead);
+      return;
     }
+    ChunkList& bucket = near_[index % kBuckets];
+    if (bucket.is_at_chunk_end()) [[unlikely]] {
+      push_into_new_chunk(event, index % kBuckets);
+      return;
+    }
+    bucket.append(event);
   }
   /// Takes the earliest event into `event` if there is one before `limit`.
   bool pop_before(Time limit, Event& event) {
@@ -86,8 +84,10 @@ class EventSet {
   static constexpr std::size_t kBuckets = 1024;
 
   std::uint64_t horizon() const { return (current_ + kBuckets) << shift_; }
-  void push_into_run(const Event& event);
-  void push_aside(const Event& event);
+  [[gnu::noinline]] void push_elsewhere(Event event, std::uint64_t ahead);
+  [[gnu::noinline]] void push_into_new_chunk(Event event, std::size_t slot);
+  void push_into_run(Event event);
+  void push_aside(Event event);
   void make_room_behind_run();
   bool pop_slowly(Time limit, Event& event);
   bool load_next(Time limit);
@@ -96,6 +96,7 @@ class EventSet {
   void take_side_as_run();
   void drain_far();
   void adapt();
+  void block_widening();
   void set_width(unsigned shift);
 
   // The hot members first.
@@ -117,7 +118,8 @@ class EventSet {
 
   // What the width is judged by, since it was judged last.
   std::uint64_t far_pushes_ = 0;
-  std::uint64_t shifted_ = 0;  // places that insertions into the run moved and narrower buckets would save
+  std::uint64_t shifted_ = 0;   // places that insertions into the run moved and narrower buckets would save
+  std::uint64_t searched_ = 0;  // those insertions, as far as their place was not an end of the run
   std::uint64_t inserted_ = 0;
   std::uint64_t loaded_ = 0;
   std::uint64_t loads_ = 0;

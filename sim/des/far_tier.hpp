@@ -31,7 +31,7 @@ class FarTier {
   std::uint64_t floor() const { return floor_; }
 
   /// Precondition: the event's time is not below base().
-  void push(const Event& event) {
+  void push(Event event) {
     const auto time = static_cast<std::uint64_t>(event.time().ps());
     const auto list = static_cast<std::size_t>(std::bit_width(time ^ base_));
     lists_[list].push(event, pool_);

@@ -41,12 +41,13 @@ class FifoServer {
     // Whether the server is idle is a coin toss to the branch predictor, so the greater of 0 and the wait is masked.
     const std::int64_t wait = (idle_at_ - now).ps();
     const Duration backlog = Duration::from_ps(wait & ~(wait >> 63));
-    if (backlog > std::max(limit_ - work, Duration::zero())) [[unlikely]] {
+    if (backlog + work > limit_ && backlog > Duration::zero()) [[unlikely]] {
       return {now, now, false};
     }
     const Time start = now + backlog;
-    idle_at_ = start + work;
-    return {start, idle_at_, true};
+    const Time finish = start + work;
+    idle_at_ = finish;
+    return {start, finish, true};
   }
   /// Unfinished work at `now`.
   constexpr Duration backlog(Time now) const { return std::max(now, idle_at_) - now; }

@@ -10,9 +10,9 @@ namespace podwire::des {
 namespace {
 // Sweeping a small far tier gains nothing.
 constexpr std::uint64_t kLeastSweep = 512;
-// Far enough for a line to come from memory while the handlers between run, near enough to be there still.
-constexpr std::size_t kFirstAhead = 12;
-constexpr std::size_t kSecondAhead = 6;
+// In events: far enough for a line to come while the handlers between run, near enough for it to be there still.
+constexpr std::size_t kReachOfCache = 2;
+constexpr std::size_t kReachOfMemory = 6;
 }  // namespace
 
 Simulator::Simulator(SimulatorOptions options)
@@ -26,13 +26,9 @@ Kind Simulator::add_handler(Handler handler) {
   return Kind(kinds_++);
 }
 
-void Simulator::add_look_ahead(LookAhead ahead, std::initializer_list<Kind> kinds) {
-  PODWIRE_CHECK(ahead_.model == nullptr, "des", "one model looks ahead");
-  for (const Kind kind : kinds) {
-    PODWIRE_CHECK(kind.value() < kinds_, "des", "looking ahead is for registered kinds");
-    ahead.kinds |= std::uint64_t{1} << kind.value();
-  }
-  ahead_ = ahead;
+void Simulator::add_observer(Observer observer) {
+  PODWIRE_CHECK(observer_.model == nullptr, "des", "one model looks ahead");
+  observer_ = observer;
 }
 
 EventSource Simulator::add_sources(std::uint32_t count) {
@@ -82,8 +78,14 @@ void Simulator::run_until(Time end) {
   limit_ = end;
   try {
     const auto play_some = [this] {
-      const bool looks = ahead_.model != nullptr && ahead_.is_worth_it(ahead_.model);
-      return looks ? play<true>(kPollEvents) : play<false>(kPollEvents);
+      switch (observer_.model != nullptr ? observer_.reach(observer_.model) : Reach::none) {
+        case Reach::cache:
+          return play<kReachOfCache>(kPollEvents);
+        case Reach::memory:
+          return play<kReachOfMemory>(kPollEvents);
+        default:
+          return play<0>(kPollEvents);
+      }
     };
     while (play_some() && !stopped_) {
       if (interrupt_ != nullptr && interrupt_->load(std::memory_order_relaxed)) {
@@ -107,35 +109,30 @@ void Simulator::run_until(Time end) {
   }
 }
 
-inline void Simulator::look_first(std::size_t ahead) const {
-  const Event* const soon = events_.upcoming(ahead);
-  if (soon != nullptr && (ahead_.kinds >> soon->kind().value() & 1u) != 0) {
-    ahead_.first(ahead_.model, soon->argument());
+inline void Simulator::look(std::size_t ahead, std::size_t reach) const {
+  if (const Event* const sooner = events_.upcoming(ahead); sooner != nullptr) {
+    observer_.look(observer_.model, *sooner, events_.upcoming(ahead + reach));
   }
 }
 
-inline void Simulator::look_second(std::size_t ahead) const {
-  const Event* const soon = events_.upcoming(ahead);
-  if (soon != nullptr && (ahead_.kinds >> soon->kind().value() & 1u) != 0) {
-    ahead_.second(ahead_.model, soon->kind(), soon->argument());
-  }
-}
-
-// Nothing of a run was looked at before it began.
+// Nothing of a run was looked at before it began: what comes at once is looked at twice.
+template <std::size_t kReach>
 void Simulator::look_into_new_run() const {
-  for (std::size_t i = 0; i < kFirstAhead; ++i) {
-    look_first(i);
+  if (const Event* const first = events_.upcoming(0); first != nullptr) {
+    for (std::size_t i = 0; i < kReach; ++i) {
+      observer_.look(observer_.model, *first, events_.upcoming(i));
+    }
   }
-  for (std::size_t i = 0; i < kSecondAhead; ++i) {
-    look_second(i);
+  for (std::size_t i = 0; i < kReach; ++i) {
+    look(i, kReach);
   }
 }
 
 // Plays up to `budget` events; false when none is left before the limit.
-template <bool kLooksAhead>
+template <std::size_t kReach>
 bool Simulator::play(std::uint32_t budget) {
   Event event;
-  std::uint64_t run = events_.runs();
+  [[maybe_unused]] std::uint64_t run = events_.runs();
   for (; budget > 0; --budget) {
     if (!events_.pop_before(limit_, event)) {
       return false;
@@ -143,13 +140,12 @@ bool Simulator::play(std::uint32_t budget) {
     now_ = event.time();
     current_kind_ = event.kind();
     ++event_count_;
-    if constexpr (kLooksAhead) {
+    if constexpr (kReach > 0) {
       if (events_.runs() != run) [[unlikely]] {
         run = events_.runs();
-        look_into_new_run();
+        look_into_new_run<kReach>();
       }
-      look_first(kFirstAhead);
-      look_second(kSecondAhead);
+      look(kReach, kReach);
     }
     call(current_kind_, event.argument());
   }

@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <string>
 
 #include "sim/des/event.hpp"
@@ -32,6 +31,10 @@ struct Progress {
   std::uint64_t events = 0;  // handler calls from the event set so far
 };
 
+/// How far a model looks ahead (Simulator::look_ahead): not at all, as far as a line takes to come from the third-level
+/// cache, or from memory.
+enum class Reach : std::uint8_t { none, cache, memory };
+
 /// A sequential discrete-event simulator.
 class Simulator {
  public:
@@ -51,20 +54,17 @@ class Simulator {
     return add_handler(
         {[](void* target, std::uint32_t argument) { (static_cast<Model*>(target)->*Method)(argument); }, &model, name});
   }
-  /// Lets `model` touch memory ahead of time for events of `kinds` that will play soon (often, not always, and possibly
-  /// never), in two steps: `First`, a `void (Model::*)(std::uint32_t argument) const`, fetches the record that the
-  /// argument names; `Second`, a `void (Model::*)(Kind, std::uint32_t argument) const`, comes some events later, reads
-  /// that record and fetches what it points to. `Worth`, a `bool (Model::*)() const`, is asked now and then: while it
-  /// says no, nobody looks. At most one model of a simulator looks ahead.
-  template <auto First, auto Second, auto Worth, class Model>
-  void look_ahead(const Model& model, std::initializer_list<Kind> kinds) {
-    add_look_ahead(
-        {[](const void* target, std::uint32_t argument) { (static_cast<const Model*>(target)->*First)(argument); },
-         [](const void* target, Kind kind, std::uint32_t argument) {
-           (static_cast<const Model*>(target)->*Second)(kind, argument);
-         },
-         [](const void* target) { return (static_cast<const Model*>(target)->*Worth)(); }, &model},
-        kinds);
+  /// Lets `model` touch memory ahead of time for events that will play soon, of whatever kind. `Look`, a
+  /// `void (Model::*)(const Event& sooner, const Event* later) const`, is called before each event: `later` (null near
+  /// the end of what is known) is some events further than `sooner`, so most events, not all, are first the one and
+  /// then the other; they may still not play. `HowFar`, a `Reach (Model::*)() const`, is asked now and then. At most
+  /// one model of a simulator looks ahead.
+  template <auto Look, auto HowFar, class Model>
+  void look_ahead(const Model& model) {
+    add_observer({[](const void* target, const Event& sooner, const Event* later) {
+                    (static_cast<const Model*>(target)->*Look)(sooner, later);
+                  },
+                  [](const void* target) { return (static_cast<const Model*>(target)->*HowFar)(); }, &model});
   }
   /// A block of `count` unique sources; the first is returned, the others are first.plus(1), ... Earlier blocks win
   /// ties.
@@ -126,20 +126,18 @@ class Simulator {
     void* model = nullptr;
     const char* name = "";
   };
-  struct LookAhead {
-    void (*first)(const void* model, std::uint32_t argument) = nullptr;
-    void (*second)(const void* model, Kind kind, std::uint32_t argument) = nullptr;
-    bool (*is_worth_it)(const void* model) = nullptr;
+  struct Observer {
+    void (*look)(const void* model, const Event& sooner, const Event* later) = nullptr;
+    Reach (*reach)(const void* model) = nullptr;
     const void* model = nullptr;
-    std::uint64_t kinds = 0;  // a bit for each
   };
 
   Kind add_handler(Handler handler);
-  void add_look_ahead(LookAhead ahead, std::initializer_list<Kind> kinds);
-  template <bool kLooksAhead>
+  void add_observer(Observer observer);
+  template <std::size_t kReach>
   bool play(std::uint32_t budget);
-  void look_first(std::size_t ahead) const;
-  void look_second(std::size_t ahead) const;
+  void look(std::size_t ahead, std::size_t reach) const;
+  template <std::size_t kReach>
   [[gnu::noinline]] void look_into_new_run() const;
   void on_timer(std::uint32_t node);
   void sweep_dead_timers();
@@ -150,7 +148,7 @@ class Simulator {
   std::uint64_t event_count_ = 0;
   EventSet events_;
   std::array<Handler, Kind::kLimit> handlers_ = {};
-  LookAhead ahead_;
+  Observer observer_;
   TimerNodes timers_;
   Kind timer_kind_;
   Kind current_kind_;

@@ -8,11 +8,15 @@ namespace podwire::des {
 
 namespace {
 
-// Measured on the hold model: below this, spreading costs more than it saves.
-constexpr std::size_t kSpreadFrom = 24;
 // Counting places is quadratic: for so few only.
 constexpr std::size_t kRankUpTo = 12;
-static_assert(kSpreadFrom <= Chunk::kEvents + 1);
+static_assert(kRankUpTo <= Chunk::kEvents);
+// Up to so many events, counts and places fit bytes. Eight bytes are then one word, so it takes little to have several
+// slots an event, and then hardly two events share one.
+constexpr std::size_t kFew = std::endian::native == std::endian::little ? 255 : kRankUpTo;
+constexpr unsigned kFewSlotBits = 8;
+constexpr std::uint64_t kBytesOfOne = 0x0101'0101'0101'0101;
+constexpr std::uint64_t kBytesOf32AndMore = kBytesOfOne * 0xe0;
 // A slot with more events than this is merge-sorted.
 constexpr std::uint32_t kFullSlot = 24;
 constexpr unsigned kMostSlotBits = 12;
@@ -39,6 +43,9 @@ std::uint32_t make_begins(std::vector<std::uint32_t>& slots) {
 
 void insertion_sort(Event* begin, Event* end) {
   for (Event* next = begin + 1; next < end; ++next) {
+    if (next[-1].time() < next->time()) {
+      continue;
+    }
     const Event event = *next;
     Event* hole = next;
     for (; hole != begin && event.is_before(hole[-1]); --hole) {
@@ -51,17 +58,14 @@ void insertion_sort(Event* begin, Event* end) {
 }  // namespace
 
 void Sorter::sort(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out) {
-  if (count >= kSpreadFrom) {
-    spread(list, count, width_bits, out);
+  if (count > kRankUpTo) {
+    if (count > kFew || !spread_few(list, count, width_bits, out)) {
+      spread(list, count, width_bits, out);
+    }
     return;
   }
   // All in one chunk. Each event's place is the number of events before it, counted without a branch to mispredict.
   const Event* const events = list.first()->events;
-  if (count > kRankUpTo) {
-    std::copy(events, events + count, out);
-    insertion_sort(out, out + count);
-    return;
-  }
   std::uint32_t places[kRankUpTo] = {};
   for (std::uint32_t i = 1; i < count; ++i) {
     std::uint32_t place = 0;
@@ -75,6 +79,35 @@ void Sorter::sort(const ChunkList& list, std::size_t count, unsigned width_bits,
   for (std::uint32_t i = 0; i < count; ++i) {
     out[places[i]] = events[i];
   }
+}
+
+// False, and nothing done, if some slot would get 32 events or more: see spread.
+bool Sorter::spread_few(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out) {
+  const unsigned slot_bits = std::min({kFewSlotBits, static_cast<unsigned>(std::bit_width(count)) + 2, width_bits});
+  const unsigned shift = width_bits - slot_bits;
+  const std::uint64_t mask = (std::uint64_t{1} << slot_bits) - 1;
+  const auto slot_of = [&](const Event& event) { return static_cast<std::size_t>(time_of(event) >> shift & mask); };
+
+  std::uint64_t words[(std::size_t{1} << kFewSlotBits) / 8];
+  auto* const slots = reinterpret_cast<std::uint8_t*>(words);
+  const std::size_t word_count = (mask >> 3) + 1;
+  std::fill_n(words, word_count, 0);
+  list.for_each([&](const Event& event) { ++slots[slot_of(event)]; });
+  std::uint64_t before = 0;  // in each byte: events in the words before
+  std::uint64_t crowded = 0;
+  for (std::size_t w = 0; w < word_count; ++w) {
+    const std::uint64_t counts = words[w];
+    crowded |= counts;
+    const std::uint64_t ends = counts * kBytesOfOne;  // byte i: counts of the bytes 0 to i
+    words[w] = before + ends - counts;
+    before += (ends >> 56) * kBytesOfOne;
+  }
+  if ((crowded & kBytesOf32AndMore) != 0) {
+    return false;
+  }
+  list.for_each([&](const Event& event) { out[slots[slot_of(event)]++] = event; });
+  insertion_sort(out, out + count);
+  return true;
 }
 
 void Sorter::spread(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out) {

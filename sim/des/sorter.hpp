@@ -25,6 +25,7 @@ class Sorter {
  private:
   static constexpr std::size_t kRounds = 3;
 
+  bool spread_few(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out);
   void spread(const ChunkList& list, std::size_t count, unsigned width_bits, Event* out);
   void sort_array(Event* begin, Event* end, std::size_t round);
   void sort_slots(Event* begin, const std::vector<std::uint32_t>& ends, std::size_t round);

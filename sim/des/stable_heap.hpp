@@ -19,7 +19,7 @@ class StableHeap {
   std::size_t size() const { return entries_.size(); }
   /// The earliest event. Precondition: not empty.
   const Event& top() const { return entries_.front().event; }
-  void push(const Event& event) {
+  void push(Event event) {
     entries_.push_back({event, inserted_++});
     std::push_heap(entries_.begin(), entries_.end(), Later{});
   }
