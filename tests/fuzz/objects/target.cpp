@@ -1,9 +1,10 @@
 // Manifests and dumps to a Cluster: refused with errors, or a cluster whose parts point at one another as they should,
-// and which the same objects written as JSON give too.
+// and which the same objects written as JSON give too; what Ingresses and routes let in is read or refused.
 #include <algorithm>
 #include <set>
 #include <vector>
 
+#include "models/analysis/entry_points.hpp"
 #include "models/cluster/cluster.hpp"
 #include "models/cluster/snapshot.hpp"
 #include "tests/fuzz/oracle.hpp"
@@ -136,6 +137,18 @@ void check_names(const cluster::Cluster& c) {
   }
 }
 
+/// What Ingresses, HTTPRoutes and Services let in: no more of it than a few times the text.
+void check_entry_points(const Built& built) {
+  Diagnostics diagnostics;
+  const analysis::EntryPoints entries = analysis::read_entry_points(built.store, built.value(), diagnostics);
+  check_diagnostics(diagnostics, built.sources);
+  for (const analysis::EntryPoint& point : entries.points) {
+    require(point.span.is_known(), "an entry point has a place");
+    require(!point.service.empty() || !point.problem.empty() || diagnostics.has_errors(),
+            "an entry point leads to a Service, or says why not");
+  }
+}
+
 }  // namespace
 }  // namespace podwire::fuzz
 
@@ -149,6 +162,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   fuzz::check_cluster(built.value());
   fuzz::check_names(built.value());
+  fuzz::check_entry_points(built);
   SourceMap sources;
   const Result<config::Document> document = config::parse_text(sources, "in.yaml", text, fuzz::kLimits);
   const auto& roots = document->roots();

@@ -1,4 +1,4 @@
-// Scenario files as standard input, in a folder of our own with manifests, policies and steps to name: loaded whole or
+// Scenario files in a folder of our own with manifests, policies and steps to name: loaded whole or
 // refused with errors; nothing outside of the folder is ever read; the file written as JSON loads as the same scenario.
 #include <unistd.h>
 
@@ -64,7 +64,7 @@ kind: Step
 delete: [shop/deployment/web]
 )";
 
-/// The folder that is the working directory from the first input on. It is left behind when the process is killed.
+/// The folder around the file. It is left behind when the process is killed.
 class Folder {
  public:
   Folder() : path_(fs::temp_directory_path() / fmt::format("podwire-fuzz-{}", ::getpid())) {
@@ -74,18 +74,24 @@ class Folder {
     write("root/policies/deny.yaml", kPolicy);
     write("root/step.yaml", kStep);
     fs::create_symlink(path_ / "outside.yaml", path_ / "root/link.yaml");
-    fs::current_path(path_ / "root");
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
   ~Folder() {
     std::error_code ignored;
-    fs::current_path("/", ignored);
     fs::remove_all(path_, ignored);
   }
 
+  /// The scenario's path, once it says `text`.
+  std::string scenario(const std::string& text) const {
+    write("root/scenario.yaml", text);
+    return (path_ / "root/scenario.yaml").string();
+  }
+
  private:
-  void write(const std::string& name, const std::string& text) { std::ofstream(path_ / name) << text; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name, std::ios::binary) << text;
+  }
   fs::path path_;
 };
 
@@ -134,16 +140,16 @@ bool is_small(const std::string& text) {
   return true;
 }
 
-std::optional<scenario::Scenario> load(const std::string& text) {
+std::optional<scenario::Scenario> load(const Folder& folder, const std::string& text) {
   SourceMap sources;
   scenario::LoadOptions options;
-  options.standard_input = text;
   options.requires_scenario = true;
-  Result<scenario::Scenario> loaded = scenario::load(sources, {"-"}, options);
+  const std::string path = folder.scenario(text);
+  Result<scenario::Scenario> loaded = scenario::load(sources, {path}, options);
   check_result(loaded, sources, false);  // an empty input has no place
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const SourceId id(i);
-    require(sources.name(id) == "-" || sources.text(id).find(kOutside) == std::string_view::npos,
+    require(sources.name(id) == path || sources.text(id).find(kOutside) == std::string_view::npos,
             "a file outside of the folder was read: " + sources.name(id));
   }
   return loaded ? std::optional(std::move(loaded).value()) : std::nullopt;
@@ -154,7 +160,7 @@ void check(const std::string& text) {
   if (!is_small(text)) {
     return;
   }
-  const std::optional<scenario::Scenario> loaded = load(text);
+  const std::optional<scenario::Scenario> loaded = load(folder, text);
   if (!loaded) {
     return;
   }
@@ -166,7 +172,7 @@ void check(const std::string& text) {
     return;
   }
   const std::string json = json_of(*document, true);
-  const std::optional<scenario::Scenario> again = load(json);
+  const std::optional<scenario::Scenario> again = load(folder, json);
   require(again.has_value(), "the JSON form of an accepted scenario is accepted: " + json);
   require(describe(*again) == describe(*loaded),
           "the JSON form loads otherwise:\n" + describe(*loaded) + "\nJSON:\n" + describe(*again));
