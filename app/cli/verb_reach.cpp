@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "app/cli/cli.hpp"
 #include "app/report/profiles_report.hpp"
@@ -39,6 +40,25 @@ std::unique_ptr<report::ReachPrinter> printer_for(const CommandLine& line, const
       break;
   }
   return report::reach_table(std::move(sink), style_for(line, request), shown);
+}
+
+// Read for entry points, which reach shows: they are not skipped here.
+bool is_entry_point_kind(std::string_view kind) {
+  constexpr std::string_view kKinds[] = {"Ingress",      "IngressClass", "Gateway",
+                                         "GatewayClass", "HTTPRoute",    "ReferenceGrant"};
+  return std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds);
+}
+
+report::Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan,
+                       const SourceMap& sources) {
+  report::Basis basis = report::basis_of(scenario, plan, sources, false);
+  basis.skipped.clear();
+  for (const auto& [kind, count] : plan.cluster().skipped_kinds) {
+    if (!is_entry_point_kind(kind)) {
+      basis.skipped += fmt::format("{}{} {}", basis.skipped.empty() ? "" : ", ", count, kind);
+    }
+  }
+  return basis;
 }
 
 bool add_namespace(const cluster::Cluster& cluster, const std::string& name, analysis::ReachFocus& focus) {
@@ -293,7 +313,7 @@ Exit verb_reach(const CommandLine& line) {
     printer->begin();
     for (std::size_t i = 0; i < scenario->policy_sets.size(); ++i) {
       const scenario::PolicySetPlan& plan = scenario->policy_sets[i];
-      exit = worse(exit, print_set(line, request, plan, report::basis_of(*scenario, plan, sources, false),
+      exit = worse(exit, print_set(line, request, plan, basis_of(*scenario, plan, sources),
                                    line.focus.empty() ? nullptr : &focuses[i], *printer));
     }
     printer->end();

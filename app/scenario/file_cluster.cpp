@@ -28,6 +28,9 @@ void read_nodes(Section section, cluster::ClusterOptions& options) {
 
 // Names outside the cluster, each with its addresses; an empty list is a name without any (NODATA).
 void read_externals(Section section, std::string_view domain, dns::ExternalRecords& externals) {
+  if (!section.node().is_mapping()) {
+    return;  // not there, or reported
+  }
   for (const config::Node member : section.node()) {
     const std::string name = dns::normalized(member.key());
     std::vector<IpAddress> addresses;

@@ -17,24 +17,35 @@ constexpr std::size_t kColumns = 6;
 
 using Key = std::tuple<std::size_t, std::string, std::string, ProbePort>;
 
-// RFC 4180 fields of one line; names hold no line breaks.
+// RFC 4180 fields of one line; names hold no line breaks. None if a quote stands inside a bare field, behind a quoted
+// one, or has no end.
 std::vector<std::string> fields_of(std::string_view line) {
-  std::vector<std::string> fields(1);
-  bool is_quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '"') {
-      if (is_quoted && i + 1 < line.size() && line[i + 1] == '"') {
-        fields.back() += line[++i];
-      } else {
-        is_quoted = !is_quoted;
+  std::vector<std::string> fields;
+  std::size_t at = 0;
+  for (;;) {
+    std::string& field = fields.emplace_back();
+    if (at < line.size() && line[at] == '"') {
+      for (++at; at < line.size() && (line[at] != '"' || line.substr(at).starts_with("\"\"")); ++at) {
+        at += line[at] == '"' ? 1 : 0;  // doubled: one quote of the text
+        field += line[at];
       }
-    } else if (line[i] == ',' && !is_quoted) {
-      fields.emplace_back();
+      if (at == line.size() || (at + 1 < line.size() && line[at + 1] != ',')) {
+        return {};
+      }
+      ++at;
     } else {
-      fields.back() += line[i];
+      for (; at < line.size() && line[at] != ','; ++at) {
+        if (line[at] == '"') {
+          return {};
+        }
+        field += line[at];
+      }
     }
+    if (at == line.size()) {
+      return fields;
+    }
+    ++at;  // the comma
   }
-  return fields;
 }
 
 std::optional<std::size_t> number_of(std::string_view text) {
@@ -86,7 +97,7 @@ std::map<Key, std::string> read_table(std::string_view csv, SourceId source, Dia
     }
   }
   if (!has_header) {
-    diagnostics.error("bad-measurement", "the file is empty", {}, fmt::format("begin with {}", kHeader));
+    diagnostics.error("bad-measurement", "the file is empty", {source, 0, 0}, fmt::format("begin with {}", kHeader));
   }
   return rows;
 }

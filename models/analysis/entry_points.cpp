@@ -51,7 +51,7 @@ struct Tally {
 class Resolver {
  public:
   Resolver(policy::PolicyEngine& engine, const EntryPoints& entries)
-      : engine_(engine), cluster_(engine.cluster()), entries_(entries), sweep_(engine, {}) {
+      : engine_(engine), cluster_(engine.cluster()), entries_(entries), sweep_(engine, {.includes_named_ipv6 = true}) {
     for (std::size_t i = 0; i < sweep_.size(); ++i) {
       end_of_.emplace(sweep_.end(i).workload, i);
     }
@@ -418,6 +418,13 @@ class Resolver {
       }
       i = j;
     }
+    // Of a family that neither pods nor policies name, one address tells for all.
+    for (const Cidr& cidr : point.sources) {
+      if (!sweep_.has_family(cidr.family())) {
+        rows += 1;
+        from_one_client(point, target, cidr);
+      }
+    }
     if (rows == 0) {
       EntryRow row = row_for(point, target);
       row.source = clients_text(point);
@@ -425,6 +432,18 @@ class Resolver {
       row.note = fmt::format("exposed by {}, {}", row.via, deniers_of_all(target));
       rows_.push_back(std::move(row));
     }
+  }
+
+  void from_one_client(const EntryPoint& point, const Target& target, const Cidr& clients) {
+    EntryRow row = row_for(point, target);
+    row.source = fmt::format("{}-{}[External]", clients.first().to_string(), clients.last().to_string());
+    Tally tally;
+    for (const cluster::PodId to : distinct(target.pods, true)) {
+      bool is_allowed = true;
+      judge({.pod = to}, {.ip = clients.first()}, Direction::ingress, target, tally, is_allowed);
+      ++(is_allowed ? tally.allowed : tally.denied);
+    }
+    finish(std::move(row), tally, row_of(point).via);
   }
 
   std::size_t add_clients(const EntryPoint& point, const Target& target, const ReachSweep::Range& range,

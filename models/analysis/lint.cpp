@@ -119,6 +119,7 @@ LintReport lint(std::span<const LintInput> inputs, const LintOptions& options, D
   Collector collector(inputs.size());
   std::set<LintDoubt> doubts;
   std::set<std::string> objects;
+  std::set<std::string> said;
   const bool some_have_policies = std::any_of(
       inputs.begin(), inputs.end(), [](const LintInput& input) { return !input.policies->network_policies.empty(); });
   for (const LintInput& input : inputs) {
@@ -126,6 +127,13 @@ LintReport lint(std::span<const LintInput> inputs, const LintOptions& options, D
     for (const auto group : {lint_selectors, lint_namespaces, lint_dns, lint_names, lint_ports, lint_allow,
                              lint_redundant, lint_isolation, lint_objects}) {
       group(context);
+    }
+    if (is_wanted(options, "redundant-rule")) {
+      for (const Diagnostic& note : context.notes.all()) {
+        if (said.insert(note.message).second) {  // once, though several policy sets share the namespace
+          diagnostics.add(note);
+        }
+      }
     }
     for (const auto& [name, object] : context.objects()) {
       objects.insert(name);

@@ -91,8 +91,8 @@ struct LintReport {
 };
 
 /// Runs the rules over all policy sets; a finding that several sets share appears once. Warnings about annotations that
-/// name no rule go to `diagnostics` (unknown-rule). Time: rules that compare pods work on one pod of each kind that
-/// policies can tell apart.
+/// name no rule go to `diagnostics` (unknown-rule), and so does what redundant-rule does not compare
+/// (compared-in-part). Time: rules that compare pods work on one pod of each kind that policies can tell apart.
 LintReport lint(std::span<const LintInput> inputs, const LintOptions& options, Diagnostics& diagnostics);
 
 }  // namespace podwire::analysis

@@ -34,6 +34,7 @@ class LintContext {
   bool has_namespace_objects = false;  // the input defines at least one Namespace
   std::vector<LintFinding> findings;
   std::vector<LintDoubt> doubts;
+  Diagnostics notes;  // what a rule left out, for whoever reads the findings
 
   /// Adds a finding with its rule's severity.
   LintFinding& add(std::string_view rule, std::string object, Span span, std::string message, std::string remedy);

@@ -1,8 +1,9 @@
-// Rules about DNS: egress-without-dns, dns-udp-only, open-dns-rule, dns-isolates-all.
+// Rules about DNS: egress-without-dns, dns-udp-only, dns-not-node-local, open-dns-rule, dns-isolates-all.
 //
 // What pods may ask is the compiled engine's word, towards each backend of the cluster's DNS Service at the port it
 // listens on. Where the input has no DNS, podwire's stands for it; its labels are a guess then, so that a rule that
-// names port 53 counts as one for DNS whatever it selects.
+// names port 53 counts as one for DNS whatever it selects. NodeLocal DNSCache is known by its DaemonSet's label, and
+// listens at 169.254.20.10 (kubernetes cluster/addons/dns/nodelocaldns, __PILLAR__LOCAL__DNS__'s documented value).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ using policy::Direction;
 using policy::NetworkPolicy;
 
 constexpr std::uint16_t kDnsPort = 53;
+constexpr IpAddress kNodeLocalAddress = IpAddress::v4(169, 254, 20, 10);
 constexpr std::string_view kDnsRule =
     "allow `- {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: "
     "{matchLabels: {k8s-app: kube-dns}}}], ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]}`";
@@ -35,6 +37,15 @@ class DnsRules {
         }
       }
     }
+    const cluster::StringId key = cluster_.strings.find("k8s-app");
+    has_node_cache_ = std::any_of(cluster_.workloads.begin(), cluster_.workloads.end(), [&](const auto& workload) {
+      if (workload.kind != cluster::WorkloadKind::daemon_set || !key.is_valid() || !workload.pod_template.is_valid()) {
+        return false;
+      }
+      const cluster::PodTemplate& pod_template = cluster_.templates[workload.pod_template.index()];
+      const cluster::StringId value = cluster_.label_sets.value(pod_template.labels, key);
+      return value.is_valid() && cluster_.strings[value] == "node-local-dns" && pod_template.is_host_network;
+    });
   }
 
   void run() {
@@ -129,6 +140,25 @@ class DnsRules {
     } else if (!may_tcp) {
       udp_only(kind, name, policies, udp);
     }
+    if (may_udp && has_node_cache_ && !may_ask_node_cache(kind)) {
+      const bool decided = udp.answer == Answer::yes && udp.verdict.cause == policy::Cause::rule;
+      const policy::PolicyIndex by = decided ? udp.verdict.policy : policies.front();
+      const Span span = decided ? context_.engine.rule_span(by, Direction::egress, udp.verdict.rule)
+                                : context_.engine.policy_span(by);
+      add_once(node_cache_cuts_[{span, context_.engine.is_admin(by) ? policies.front() : by}], name);
+    }
+  }
+
+  /// Over UDP, at its own address or, as with kube-proxy in iptables mode, at that of kube-dns; what is not known
+  /// counts as yes.
+  bool may_ask_node_cache(const PodKind& kind) {
+    const IpAddress addresses[] = {kNodeLocalAddress, cluster_.services[cluster_.dns_service.index()].cluster_ip};
+    return std::any_of(std::begin(addresses), std::end(addresses), [&](IpAddress ip) {
+      return !ip.is_unspecified() &&
+             context_.engine
+                     .verdict(Direction::egress, context_.peer(kind), {.ip = ip}, IpProtocol::udp, Port(kDnsPort))
+                     .action != policy::Action::deny;
+    });
   }
 
   void no_dns(const PodKind& kind, const std::string& name, const std::vector<policy::PolicyIndex>& policies,
@@ -198,6 +228,15 @@ class DnsRules {
                    fmt::format("{} may ask DNS over UDP 53 and not over TCP 53: long answers fail", listed(workloads)),
                    "add `- {protocol: TCP, port: 53}` to these ports");
     }
+    for (const auto& [key, workloads] : node_cache_cuts_) {
+      context_.add("dns-not-node-local", LintContext::object_name(context_.engine.policy(key.second)), key.first,
+                   fmt::format("{} may ask the DNS pods, and not the DNS cache that answers for them on each node "
+                               "({}, node-local-dns)",
+                               listed(workloads), kNodeLocalAddress.to_string()),
+                   fmt::format("add `- ipBlock: {{cidr: {}/32}}` to the peers of the DNS rule; where the cache has "
+                               "another address, that one",
+                               kNodeLocalAddress.to_string()));
+    }
   }
 
   void open_dns_rule(const NetworkPolicy& policy) {
@@ -256,6 +295,8 @@ class DnsRules {
   std::map<IpProtocol, std::vector<cluster::Backend>> backends_;
   std::map<std::pair<policy::PolicyIndex, bool>, Cut> cuts_;
   std::map<std::pair<Span, policy::PolicyIndex>, std::vector<std::string>> udp_only_;
+  bool has_node_cache_ = false;
+  std::map<std::pair<Span, policy::PolicyIndex>, std::vector<std::string>> node_cache_cuts_;
 };
 
 }  // namespace

@@ -155,6 +155,11 @@ void lint_redundant(LintContext& context) {
         compare(context, direction, rules, true);
         continue;
       }
+      context.notes.warning("compared-in-part",
+                            fmt::format("redundant-rule: namespace {} has {} {} rules, more than {}: each is compared "
+                                        "with those of its own policy only",
+                                        name_space, rules.size(), to_string(direction), kMostCompared),
+                            rules.front().policy->span);
       for (std::size_t begin = 0; begin < rules.size();) {
         std::size_t end = begin;
         while (end < rules.size() && rules[end].policy == rules[begin].policy) {

@@ -28,6 +28,15 @@ constexpr LintRule kRules[] = {
      "# beside it, for the pods that talk to the database\nspec:\n  podSelector: {matchLabels: {app: api}}\n"
      "  policyTypes: [Egress]\n  egress:\n    - to: [{podSelector: {matchLabels: {app: postgres}}}]\n"
      "      ports: [{protocol: TCP, port: 5432}]\n"},
+    {"dns-not-node-local", warning, "a DNS rule that leaves out the node's DNS cache",
+     "NodeLocal DNSCache answers on each node in the place of the DNS pods: at 169.254.20.10 and, with kube-proxy in "
+     "iptables mode, at kube-dns's own address. That is an address of the node, so that a rule which allows the DNS "
+     "pods by their labels does not cover it.",
+     "Allow UDP and TCP 53 to the cache's address as well.",
+     "to:\n  - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}\n"
+     "    podSelector: {matchLabels: {k8s-app: kube-dns}}  # and node-local-dns runs\n",
+     "to:\n  - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}\n"
+     "    podSelector: {matchLabels: {k8s-app: kube-dns}}\n  - ipBlock: {cidr: 169.254.20.10/32}\n"},
     {"dns-udp-only", warning, "DNS allowed over UDP, not over TCP",
      "An answer that does not fit into a UDP message is asked for again over TCP (RFC 7766). Without TCP 53 such names "
      "fail, often long after the policy was written: when a headless Service grows.",
@@ -90,8 +99,8 @@ constexpr LintRule kRules[] = {
      "spec: {podSelector: {}, policyTypes: [Ingress]}\n"},
     {"one-sided-allow", warning, "one end's policy allows what the other end's denies",
      "A connection needs the egress of its source and the ingress of its destination. A rule that names the other end "
-     "while that end denies by default grants nothing. Peers that name pods are judged one by one; those that name "
-     "whole namespaces only when nobody there is reachable.",
+     "while that end's policies deny it grants nothing. Each item of the rule's ports is judged for itself. Peers that "
+     "name pods are judged one by one; those that name whole namespaces only when nobody there is reachable.",
      "Add the other half to a policy of the other namespace, or take this half away.",
      "# in backend; the database denies ingress by default\negress:\n"
      "  - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: database}}}]\n",
@@ -124,7 +133,8 @@ constexpr LintRule kRules[] = {
      "kind: NetworkPolicy\nmetadata: {name: default-deny, namespace: backend}\n"},
     {"redundant-rule", info, "a rule that another rule contains",
      "Every connection that the rule allows is allowed by another one. It is harmless until someone edits one of the "
-     "two and believes the other gone.",
+     "two and believes the other gone. In a namespace with more than 1,000 rules of a direction a rule is compared "
+     "with those of its own policy alone, and the output says so.",
      "Delete the narrower rule.",
      "ingress:\n  - from: [{podSelector: {}}]\n  - from: [{podSelector: {matchLabels: {app: web}}}]\n",
      "ingress:\n  - from: [{podSelector: {}}]\n"},

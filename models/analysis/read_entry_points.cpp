@@ -20,6 +20,12 @@ using config::ObjectReader;
 
 constexpr std::int64_t kMaxPort = 65'535;
 constexpr std::string_view kGatewayGroup = "gateway.networking.k8s.io";
+// What the API takes of an HTTPRoute's lists (gateway-api v1 httproute_types.go, MaxItems).
+constexpr std::size_t kMostParents = 32;
+constexpr std::size_t kMostHosts = 16;
+constexpr std::size_t kMostRules = 16;
+constexpr std::size_t kMostMatches = 64;
+constexpr std::size_t kMostBackends = 16;
 
 struct Family {
   std::string_view name;
@@ -115,7 +121,9 @@ class EntryReader {
     named.require("name");
     point.service = named.string("name").value_or("");
     ObjectReader port(named.require("port"), object, diagnostics_);
-    read_service_port(port, point);
+    if (port.node().is_present()) {
+      read_service_port(port, point);
+    }
     result_.points.push_back(std::move(point));
   }
 
@@ -211,9 +219,22 @@ class EntryReader {
     return false;
   }
 
+  // The items of a list that the API bounds: what a route lets in is the product of several, so that a small file could
+  // ask for a great deal.
+  std::vector<Node> bounded(ObjectReader& reader, std::string_view key, std::size_t most) {
+    std::vector<Node> items = reader.list(key);
+    if (items.size() > most) {
+      reader.error("too-many-values",
+                   fmt::format("{} lists {} items; the API takes at most {}", key, items.size(), most),
+                   reader.get(key));
+      items.clear();
+    }
+    return items;
+  }
+
   // Which Gateway the route belongs to, in `base`; a problem when it takes none.
   void read_parents(ObjectReader& spec, const Object& object, EntryPoint& base) {
-    const std::vector<Node> parents = spec.list("parentRefs");
+    const std::vector<Node> parents = bounded(spec, "parentRefs", kMostParents);
     if (parents.empty()) {
       base.problem = "it names no Gateway";
     }
@@ -246,51 +267,62 @@ class EntryReader {
                     .name = object.name,
                     .span = object.span};
     read_parents(spec, object, base);
-    std::vector<std::string> hosts = spec.strings("hostnames");
+    std::vector<std::string> hosts;
+    for (const Node host : bounded(spec, "hostnames", kMostHosts)) {
+      hosts.push_back(config::as_string(host, name, diagnostics_).value_or(""));
+    }
     if (hosts.empty()) {
       hosts.emplace_back();
     }
+    std::vector<EntryPoint> of_rules;  // of any host
+    for (const Node rule : bounded(spec, "rules", kMostRules)) {
+      read_route_rule(rule, base, name, of_rules);
+    }
     for (const std::string& host : hosts) {
-      base.host = host;
-      for (const Node rule : spec.list("rules")) {
-        read_route_rule(rule, base, name);
+      for (const EntryPoint& point : of_rules) {
+        result_.points.push_back(point);
+        result_.points.back().host = host;
       }
     }
   }
 
-  void read_route_rule(Node rule, EntryPoint point, const std::string& name) {
+  void read_route_rule(Node rule, EntryPoint point, const std::string& name, std::vector<EntryPoint>& into) {
     ObjectReader reader(rule, name, diagnostics_);
     std::vector<std::string> paths;
-    for (const Node match : reader.list("matches")) {
+    std::vector<EntryPoint> backends;
+    for (const Node match : bounded(reader, "matches", kMostMatches)) {
       const std::string_view path = match.find("path").find("value").text();
       paths.emplace_back(path);
     }
     if (paths.empty()) {
       paths.emplace_back();
     }
+    for (const Node item : bounded(reader, "backendRefs", kMostBackends)) {
+      ObjectReader backend(item, name, diagnostics_);
+      EntryPoint found = point;
+      backend.require("name");
+      found.service = backend.string("name").value_or("");
+      found.service_namespace = backend.string("namespace").value_or(point.name_space);
+      const std::string kind = backend.string("kind").value_or("Service");
+      if (kind != "Service") {
+        found.problem = fmt::format("its backend is a {}, not a Service", kind);
+      } else if (found.service_namespace != point.name_space &&
+                 !is_granted(point.name_space, found.service_namespace, found.service)) {
+        found.problem = fmt::format("no ReferenceGrant in namespace {} lets routes of {} use Service {}",
+                                    found.service_namespace, point.name_space, found.service);
+      }
+      if (kind == "Service") {
+        backend.require("port");
+      }
+      if (const auto number = backend.integer("port", 1, kMaxPort)) {
+        found.port_number = Port(static_cast<std::uint16_t>(*number));
+      }
+      backends.push_back(std::move(found));
+    }
     for (const std::string& path : paths) {
-      point.path = path;
-      for (const Node item : reader.list("backendRefs")) {
-        ObjectReader backend(item, name, diagnostics_);
-        EntryPoint found = point;
-        backend.require("name");
-        found.service = backend.string("name").value_or("");
-        found.service_namespace = backend.string("namespace").value_or(point.name_space);
-        const std::string kind = backend.string("kind").value_or("Service");
-        if (kind != "Service") {
-          found.problem = fmt::format("its backend is a {}, not a Service", kind);
-        } else if (found.service_namespace != point.name_space &&
-                   !is_granted(point.name_space, found.service_namespace, found.service)) {
-          found.problem = fmt::format("no ReferenceGrant in namespace {} lets routes of {} use Service {}",
-                                      found.service_namespace, point.name_space, found.service);
-        }
-        if (kind == "Service") {
-          backend.require("port");
-        }
-        if (const auto number = backend.integer("port", 1, kMaxPort)) {
-          found.port_number = Port(static_cast<std::uint16_t>(*number));
-        }
-        result_.points.push_back(std::move(found));
+      for (const EntryPoint& backend : backends) {
+        into.push_back(backend);
+        into.back().path = path;
       }
     }
   }

@@ -51,10 +51,19 @@ class OwnerReader {
     owner.controller = read_controller(object.node.find("metadata"), name, state_.diagnostics);
     config::ObjectReader root(object.node, name, state_.diagnostics);
     config::ObjectReader spec(root.require("spec"), name, state_.diagnostics);
+    if (!spec.node().is_present()) {
+      return owner;  // reported, and there is no place for more
+    }
     read_replicas(object, spec, owner);
     if (kind == WorkloadKind::cron_job) {
       config::ObjectReader job(spec.require("jobTemplate"), name, state_.diagnostics);
+      if (!job.node().is_present()) {
+        return owner;
+      }
       config::ObjectReader job_spec(job.require("spec"), name, state_.diagnostics);
+      if (!job_spec.node().is_present()) {
+        return owner;
+      }
       owner.replicas = std::min(owner.replicas, job_pods(job_spec));
       read_template(job_spec, owner);
     } else {

@@ -8,7 +8,6 @@ Sampler::Sampler(des::Simulator& simulator, const dataplane::Network& network, c
                  const Clients& clients, const RunInput& input)
     : simulator_(simulator),
       network_(network),
-      underlay_(underlay),
       clients_(clients),
       input_(input),
       traffic_before_(input.workloads.size()),

@@ -42,7 +42,6 @@ class Sampler {
 
   des::Simulator& simulator_;
   const dataplane::Network& network_;
-  const topology::Underlay& underlay_;
   const Clients& clients_;
   const RunInput& input_;
   bool is_interrupted_ = false;

@@ -39,7 +39,6 @@ ObjectReader::ObjectReader(Node node, std::string object, Diagnostics& diagnosti
     const std::string name =
         node_.key().empty() ? object_ : fmt::format("\"{}\" in {}", printable(node_.key(), 80), object_);
     error("wrong-type", fmt::format("{} must be a mapping, found {}", name, describe(node_)), node_);
-    node_ = Node();
   }
 }
 
@@ -64,7 +63,8 @@ Node ObjectReader::get(std::string_view key) {
 
 Node ObjectReader::require(std::string_view key) {
   const Node member = get(key);
-  if (member.is_null()) {
+  const bool is_readable = node_.is_null() || node_.is_mapping();  // else that was reported, once
+  if (member.is_null() && is_readable) {
     const std::string problem = member.is_present() ? "has no value" : "is missing";
     error("missing-key", fmt::format("\"{}\" {} in {}", key, problem, object_), member);
   }
@@ -165,6 +165,9 @@ void ObjectReader::ignore(std::initializer_list<std::string_view> keys) {
 }
 
 void ObjectReader::finish() {
+  if (!node_.is_mapping()) {
+    return;
+  }
   std::vector<std::string_view> known(known_.begin(), known_.end());
   for (const Node member : node_) {
     if (std::find(known.begin(), known.end(), member.key()) != known.end()) {

@@ -334,8 +334,10 @@ bool YamlReader::start_container(fy_event* event, NodeKind kind) {
 }
 
 bool YamlReader::end_container(fy_event* event) {
-  const bool is_flow =
-      (event->type == FYET_MAPPING_END ? event->mapping_end.mapping_end : event->sequence_end.sequence_end) != nullptr;
+  fy_token* const closing =
+      event->type == FYET_MAPPING_END ? event->mapping_end.mapping_end : event->sequence_end.sequence_end;
+  const fy_token_type type = closing == nullptr ? FYTT_NONE : fy_token_get_type(closing);
+  const bool is_flow = type == FYTT_FLOW_MAPPING_END || type == FYTT_FLOW_SEQUENCE_END;
   // A block collection's end mark is where the next thing begins: its last child's end says more.
   if (is_flow) {
     const std::uint32_t mark = position(fy_event_end_mark(event), last_end_);

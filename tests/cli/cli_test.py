@@ -3,7 +3,7 @@
 
 A transcript:
 
-    # Comments, at the start of a line and before the first command.
+    # Comments, at the start of a line, before the first command or between a blank line and a later one.
     $ podwire reach scenarios/three-tier -o csv
     source,destination,connections
     ...
@@ -32,20 +32,33 @@ def written(stdout, stderr, code):
     """The lines a transcript shows for this outcome."""
     lines = ["\\" + line if SPECIAL.match(line) or line == "..." else line for line in stdout]
     lines += [(STDERR + line).rstrip() for line in stderr]
+    if lines and lines[-1].startswith("#"):  # not a comment of what follows
+        lines[-1] = "\\" + lines[-1]
     return lines + ([f"[exit {code}]"] if code else [])
 
 
+def take_comment(lines):
+    """Takes off the end of a step's lines the comment on the next command, and the blank lines before it."""
+    comment = []
+    while lines and (lines[-1] == "" or lines[-1].startswith("#")):
+        comment.insert(0, lines.pop())
+    while comment and comment[0] != "":  # without a blank line before it, it was printed
+        lines.append(comment.pop(0))
+    return [line for line in comment if line]
+
+
 def parse(text):
-    """Returns the head (lines before the first command) and [(line number, command, expected lines)]."""
+    """Returns the head (lines before the first command) and [(line number, comment, command, expected lines)]."""
     head, steps = [], []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.startswith("$ "):
-            steps.append((number, line[2:], []))
+            comment = take_comment(steps[-1][-1]) if steps else []
+            steps.append((number, comment, line[2:], []))
         elif steps:
-            steps[-1][2].append(line.rstrip())
+            steps[-1][-1].append(line.rstrip())
         else:
             head.append(line)
-    for _, _, expected in steps:
+    for _, _, _, expected in steps:
         while expected and expected[-1] == "":  # blank lines between commands
             expected.pop()
     return head, steps
@@ -61,7 +74,7 @@ def play(path, bin_folder, tally, update):
             tally.problem(f"{path}:{number}", "text before the first command that is no comment")
     blocks = []
     with transcript.Shell(ROOT, bin_folder) as shell:
-        for number, command, expected in steps:
+        for number, comment, command, expected in steps:
             actual = written(*shell.run(command))
             while actual and actual[-1] == "":
                 actual.pop()
@@ -71,7 +84,7 @@ def play(path, bin_folder, tally, update):
             else:
                 tally.check(f"{path}:{number}", command, expected, actual)
                 kept = expected
-            blocks.append("\n".join([f"$ {command}", *kept]))
+            blocks.append("\n".join([*comment, *([""] if comment else []), f"$ {command}", *kept]))
     if update:
         start = "\n".join(head).rstrip("\n")
         path.write_text("\n\n".join(([start] if start else []) + blocks) + "\n", encoding="utf-8")

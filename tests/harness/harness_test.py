@@ -92,6 +92,16 @@ class Transcripts(Harness):
         self.assertIn("case.txt:1", self.output)
         self.assertIn("-moon", self.output)
 
+    def test_comments_between_commands_are_no_output_and_survive_an_update(self):
+        text = "$ podwire hello\nhello\nmoon\n\n# a comment\n# of two lines\n\n$ podwire many\n1\n...\n9\n"
+        self.assertEqual(self.cli(text, "--update"), 0)
+        self.assertEqual((self.root / "case.txt").read_text(), text.replace("moon", "world"))
+        self.assertEqual(self.cli(None), 0)
+
+    def test_output_that_looks_like_a_comment_is_output(self):
+        self.assertEqual(self.cli("$ printf '# title\\n'\n\\# title\n\n# a comment\n\n$ podwire hello\nhello\nworld\n"), 0)
+        self.assertEqual(self.cli("$ printf '# title\\n'\n\n$ podwire hello\nhello\nworld\n"), 1)
+
     def test_missing_and_surplus_lines_fail(self):
         self.assertEqual(self.cli("$ podwire hello\nhello\n"), 1)
         self.assertEqual(self.cli("$ podwire hello\nhello\nworld\nmore\n"), 1)

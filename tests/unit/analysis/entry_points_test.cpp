@@ -106,6 +106,51 @@ TEST(EntryPoints, CutsClientRangesWhereTheTrafficPolicyIsLocal) {
   EXPECT_EQ(rows[0].outcome, Outcome::allowed);
 }
 
+// The pods speak IPv4 alone; a load balancer's clients need not.
+TEST(EntryPoints, ClientsMayBeOfAFamilyThatNoPodSpeaks) {
+  const std::string manifests =
+      name_space("shop") + pod("shop", "web", "app: web", "{containerPort: 8080}") +
+      "---\n{apiVersion: v1, kind: Service, metadata: {name: edge, namespace: shop}, spec: {type: LoadBalancer, "
+      "externalTrafficPolicy: Local, loadBalancerSourceRanges: ['2001:db8::/32'], selector: {app: web}, ports: [{port: "
+      "443, targetPort: 8080}]}}\n";
+  const auto open = rows_of(manifests);
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].source, "2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff[External]");
+  EXPECT_EQ(open[0].outcome, Outcome::allowed);
+  const auto cut = rows_of(manifests + network_policy("shop", "web",
+                                                      "  podSelector: {}\n"
+                                                      "  ingress: [{from: [{ipBlock: {cidr: '2001:db8:1::/48'}}]}]"));
+  ASSERT_EQ(cut.size(), 1u);
+  EXPECT_EQ(cut[0].source, "2001:db8:1::-2001:db8:1:ffff:ffff:ffff:ffff:ffff[External]");
+  EXPECT_EQ(cut[0].outcome, Outcome::allowed);
+}
+
+// What a route lets in is the product of its hosts, matches and backends: 20 of each would be 8,000 lines.
+TEST(EntryPoints, RefusesRoutesThatTheApiWouldNotTake) {
+  std::string hosts, matches, backends;
+  for (int i = 0; i < 20; ++i) {
+    hosts += "h" + std::to_string(i) + ", ";
+    matches += "{path: {value: /" + std::to_string(i) + "}}, ";
+    backends += "{name: web, port: 80}, ";
+  }
+  const std::string manifests =
+      web() +
+      "---\n{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: r, namespace: shop}, " +
+      "spec: {parentRefs: [{name: g}], hostnames: [" + hosts + "], rules: [{matches: [" + matches +
+      "], backendRefs: [" + backends + "]}]}}\n";
+  PolicyLab lab(web());
+  SourceMap sources;
+  Diagnostics diagnostics;
+  cluster::ObjectStore store;
+  store.add_layer(sources, {.path = "-", .shown_as = "lab.yaml", .text = manifests, .span = {}}, {}, diagnostics);
+  const EntryPoints entries = read_entry_points(store, lab.cluster(), diagnostics);
+  ASSERT_EQ(diagnostics.error_count(), 2u) << config::render(diagnostics, sources);
+  EXPECT_EQ(diagnostics.all()[0].code, "too-many-values");
+  EXPECT_EQ(diagnostics.all()[0].message, "hostnames lists 20 items; the API takes at most 16");
+  EXPECT_EQ(diagnostics.all()[1].message, "backendRefs lists 20 items; the API takes at most 16");
+  EXPECT_TRUE(entries.points.empty());
+}
+
 // Cluster hides the client behind the node it came through: the block of clients is of no use, and only the pod's own
 // node gets in.
 TEST(EntryPoints, SeesNodeAddressesWhereTheTrafficPolicyIsCluster) {
