@@ -176,7 +176,7 @@ Exit verb_explain(const CommandLine& line) {
   Exit exit = Exit::ok;
   std::vector<report::ExplainView> views;
   for (const scenario::PolicySetPlan& plan : scenario->policy_sets) {
-    policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+    policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
     Diagnostics problems;
     auto answer = explain_words(engine, line, scenario->file->cluster.externals, span, problems);
     show(problems, sources, line);
@@ -185,13 +185,14 @@ Exit verb_explain(const CommandLine& line) {
     }
     std::optional<analysis::ConnectionExplanation>& explanation = answer->connection;
     ask_others(plan, line, scenario->file->cluster.externals, span, *explanation);
-    if (const std::string text = cni::in_time(plan.profile()); !text.empty() && is_decided_by_policies(*explanation)) {
-      explanation->notes.push_back("in time: " + text);
-    }
     const bool is_unknown = explanation->answer == analysis::Answer::unknown;
     exit = worse(exit, is_unknown ? Exit::inconclusive : Exit::ok);
-    views.push_back(report::explain_view(plan.name, report::basis_of(*scenario, plan, sources, false), *explanation,
-                                         engine, sources, answer->lookup ? &*answer->lookup : nullptr));
+    report::Basis basis = report::basis_of(*scenario, plan, sources, false);
+    if (!is_decided_by_policies(*explanation)) {
+      basis.in_time.clear();
+    }
+    views.push_back(report::explain_view(plan.name, std::move(basis), *explanation, engine, sources,
+                                         answer->lookup ? &*answer->lookup : nullptr));
     if (line.wants_trace) {
       views.back().trace = play(*scenario, plan, engine, line, *explanation, span, sources, problems);
       show(problems, sources, line);

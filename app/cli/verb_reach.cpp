@@ -118,7 +118,7 @@ std::vector<analysis::EntryRow> entry_rows(policy::PolicyEngine& engine, const a
 analysis::ReachSummary reach_under_all(const scenario::PolicySetPlan& plan,
                                        const std::vector<analysis::ComparedRow>& rows,
                                        const std::function<void(const analysis::ReachRow&)>& visit) {
-  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
   analysis::ReachSummary summary{
       .rows = rows.size(),
       .unknown_rows = 0,
@@ -164,7 +164,7 @@ std::vector<std::string> doubts(const std::vector<cni::Profile>& profiles,
 void doubt_entry_rows(const scenario::PolicySetPlan& plan, const analysis::ReachFocus* focus,
                       std::vector<analysis::EntryRow>& rows) {
   for (const cni::Profile& other : plan.state->others) {
-    policy::PolicyEngine engine(plan.cluster(), plan.policies, other);
+    policy::PolicyEngine engine(plan.cluster(), plan.policies, other, plan.names.get());
     const std::vector<analysis::EntryRow> theirs = entry_rows(engine, plan.state->entry_points, focus);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (i >= theirs.size() || theirs[i].outcome != rows[i].outcome) {
@@ -177,7 +177,7 @@ void doubt_entry_rows(const scenario::PolicySetPlan& plan, const analysis::Reach
 // Prints one policy set.
 Exit print_set(const CommandLine& line, const OutputRequest& request, const scenario::PolicySetPlan& plan,
                report::Basis basis, const analysis::ReachFocus* focus, report::ReachPrinter& printer) {
-  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
   const analysis::ReachOptions options{.is_pod_level = line.is_pod_level, .focus = focus, .includes_named_ipv6 = true};
   const auto print = [&](const analysis::ReachRow& row) { printer.row(row); };
   analysis::ReachSummary summary;

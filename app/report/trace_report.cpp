@@ -27,13 +27,21 @@ std::string time_text(Duration span) {
                                 : fmt::format("{:.3f}s", static_cast<double>(ps) * 1e-12);
 }
 
+// Where many microseconds follow many seconds, they are still told apart.
+std::string moment_text(Duration span) {
+  const std::int64_t ps = span.ps();
+  return ps < 1'000'000'000       ? time_text(span)
+         : ps < 1'000'000'000'000 ? fmt::format("{:.6f}ms", static_cast<double>(ps) * 1e-9)
+                                  : fmt::format("{:.6f}s", static_cast<double>(ps) * 1e-12);
+}
+
 // A name and its address; an address alone is not said twice.
 std::string end_text(const std::string& name, const std::string& address) {
   return address.starts_with(name) ? printable(address) : fmt::format("{} ({})", printable(name), printable(address));
 }
 
 std::string head_text(const PlayedPacket& packet) {
-  return fmt::format("{}  {} → {}{}, {} bytes", printable(packet.what, 300), end_text(packet.from, packet.from_address),
+  return fmt::format("{}: {} → {}{}, {} bytes", printable(packet.what, 300), end_text(packet.from, packet.from_address),
                      end_text(packet.to, packet.to_address),
                      packet.dialled.empty() ? "" : fmt::format(", dialled {}", packet.dialled), packet.bytes);
 }
@@ -42,13 +50,13 @@ std::string fate_text(const PlayedPacket& packet, const std::string& place, cons
   const std::string after = time_text(packet.ended - packet.sent);
   switch (packet.fate) {
     case PacketFate::delivered:
-      return style.good("delivered") + fmt::format(" at {}, {} after it was sent", time_text(packet.ended), after);
+      return style.good("delivered") + fmt::format(" at {}, {} after it was sent", moment_text(packet.ended), after);
     case PacketFate::under_way:
       return style.doubtful("under way") + " when the client heard its answer";
     case PacketFate::lost:
       break;
   }
-  return style.bad("dropped") + fmt::format(" at {}: {}, {}{}{}", time_text(packet.ended), packet.reason,
+  return style.bad("dropped") + fmt::format(" at {}: {}, {}{}{}", moment_text(packet.ended), packet.reason,
                                             printable(packet.where),
                                             packet.rule.empty() ? "" : ", by " + printable(packet.rule, 1000),
                                             place.empty() ? "" : " at " + printable(place));
@@ -73,7 +81,7 @@ std::string steps_text(const PlayedPacket& packet, const Style& style) {
   table.column("where");
   table.column("");
   for (const PlayedStep& step : packet.steps) {
-    table.row({time_text(step.at), time_text(step.took), step.step, printable(step.where), style.dim(remark(step))});
+    table.row({moment_text(step.at), time_text(step.took), step.step, printable(step.where), style.dim(remark(step))});
   }
   return table.empty() ? "" : table.to_string(6, style);
 }
@@ -150,11 +158,11 @@ std::string trace_text(const TraceView& view, const Style& style) {
   for (std::size_t i = 0; i < view.run.packets.size(); ++i) {
     const PlayedPacket& packet = view.run.packets[i];
     if (packet.repeats) {
-      out += fmt::format("  {}  {} again: {} likewise\n", time_text(packet.sent), printable(packet.what, 300),
+      out += fmt::format("  {}  {} again: {} likewise\n", moment_text(packet.sent), printable(packet.what, 300),
                          style.bad("dropped"));
       continue;
     }
-    out += fmt::format("  {}  {}\n", time_text(packet.sent), wrapped(head_text(packet), 6, style.text_width()));
+    out += fmt::format("  {}  {}\n", moment_text(packet.sent), wrapped(head_text(packet), 6, style.text_width()));
     if (!packet.is_dns || packet.fate == PacketFate::lost) {
       out += steps_text(packet, style);
     }

@@ -300,8 +300,10 @@ Verdict Network::ask(const Flow& flow, Direction direction, control::Version ver
   if (other.pod.is_valid() && !cluster::is_there(*state.cluster, other.pod)) [[unlikely]] {
     other.pod = {};  // this node has not heard of it (any more): an address like any other
   }
-  return state.engine->verdict(direction, subject, other, flow.protocol,
-                               direction == Direction::egress ? flow.remote_port : flow.local_port);
+  const bool is_by_name = names_ != nullptr && direction == Direction::egress;
+  policy::PolicyEngine& engine = is_by_name ? names_->engine(state, flow.host, simulator_.now()) : *state.engine;
+  return engine.verdict(direction, subject, other, flow.protocol,
+                        direction == Direction::egress ? flow.remote_port : flow.local_port);
 }
 
 /// Policy and conntrack for a packet that this machine sees as a flow's first. `direction` is the packet's at this end.
@@ -331,8 +333,10 @@ Network::Judgement Network::judge(FlowHandle handle, Flow& flow, Direction direc
       const Verdict verdict = is_starting ? Verdict() : ask(flow, direction, version);
       if (is_forward) {
         flow.verdict = verdict;
-        // Known packets compare versions alone: where each is judged, a denied flow must not pass for judged.
-        flow.verdict_version = cuts_established_ && !verdict.is_allowed() ? kAskAgain : version;
+        // Known packets compare versions alone: where each is judged, a denied flow must not pass for judged. Names are
+        // learned between two versions.
+        const bool may_change = cuts_established_ || names_ != nullptr;
+        flow.verdict_version = may_change && !verdict.is_allowed() ? kAskAgain : version;
         flow.flags |= kFlowJudged;
       }
       judgement.verdict = verdict;

@@ -28,6 +28,7 @@
 #include "models/control/change_log.hpp"
 #include "models/control/timeline.hpp"
 #include "models/dataplane/conntrack.hpp"
+#include "models/dataplane/domain_names.hpp"
 #include "models/dataplane/drops.hpp"
 #include "models/dataplane/endpoint.hpp"
 #include "models/dataplane/flow.hpp"
@@ -59,6 +60,7 @@ struct NetworkParts {
   control::ChangeLog* log = nullptr;       // an observer for each node; null: the initial state only
   const topology::Underlay* underlay = nullptr;
   control::Timeline* timeline = nullptr;  // brings the log and the states; null: the initial state only
+  DomainNames* names = nullptr;  // what agents learn of domain names; null: rules by name decide nothing surely
 };
 
 /// What the dataplane knows when a packet reaches its socket.
@@ -181,6 +183,8 @@ class Network {
   /// The Service ports, which every state has under the same ids; backends are those of the beginning.
   const service::ServiceTable& services() const { return service_tables_.front(); }
   const cni::Profile& profile() const { return profile_; }
+  /// The machine that an end sits on: a node's number, or that of the gateway.
+  std::uint16_t machine_of(End end) const;
   /// Every pod that ever is; which are there now, and with which labels and endpoints, is in current_state().
   const cluster::Cluster& cluster() const { return cluster_; }
   const cluster::Cluster& current_state() const {
@@ -280,7 +284,6 @@ class Network {
   void build_states();
   End end_at(const Flow& flow);
   bool is_subject(End end) const;
-  std::uint16_t machine_of(End end) const;
   std::uint16_t path_hash(const Flow& flow) const;
   void open_at_destination(std::uint32_t packet);
   void lose_closed(std::uint32_t packet);
@@ -325,6 +328,7 @@ class Network {
   policy::PolicyEngine* engine_;
   control::ChangeLog* log_;
   control::Timeline* timeline_;
+  DomainNames* names_;
   const topology::Underlay& underlay_;
   NetworkOptions options_;
   Receiver receiver_;
