@@ -232,8 +232,9 @@ Exit compare(const CommandLine& line, const scenario::Scenario& scenario, const 
       }
     }
     auto rows = analysis::compare_profiles(plan.cluster(), plan.policies, profiles, {});
-    views.push_back(
-        report::profiles_view(plan.name, report::basis_of(scenario, plan, sources, false), profiles, std::move(rows)));
+    report::Basis basis = report::basis_of(scenario, plan, sources, false);
+    basis.in_time.clear();  // of one profile alone
+    views.push_back(report::profiles_view(plan.name, std::move(basis), profiles, std::move(rows)));
     for (const analysis::ComparedRow& row : views.back().rows) {
       const bool is_unknown =
           std::any_of(row.cells.begin(), row.cells.end(), [](const auto& c) { return c.is_unknown; });
