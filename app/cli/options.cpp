@@ -161,6 +161,7 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.is_forced = is_switched_on(values, "force");
   line.prints_collect = is_switched_on(values, "print-collect");
   line.wants_exposure = is_switched_on(values, "exposure");
+  line.wants_trace = is_switched_on(values, "trace");
   line.wants_entry_points = is_switched_on(values, "entry-points");
   if (!line.direction.empty() && (line.focus.empty() || (line.direction != "in" && line.direction != "out"))) {
     problem = line.focus.empty() ? "--direction says which side of --focus is meant, and there is no --focus"

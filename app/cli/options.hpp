@@ -71,6 +71,7 @@ struct CommandLine {
   std::string folder;               // --folder
   bool is_forced = false;           // --force
   bool prints_collect = false;      // --print-collect
+  bool wants_trace = false;         // --trace
   bool is_quiet = false;
   bool wants_help = false;
   Color color = Color::automatic;

@@ -178,8 +178,10 @@ Exit verb_diff(const CommandLine& line) {
          .basis_before = report::basis_of(*input->first, *input->before, sources, false),
          .basis_after = report::basis_of(input->scenario_after(), *input->after, sources, false)});
   }
-  policy::PolicyEngine before(input->before->cluster(), input->before->policies, input->before->profile());
-  policy::PolicyEngine after(input->after->cluster(), input->after->policies, input->after->profile());
+  policy::PolicyEngine before(input->before->cluster(), input->before->policies, input->before->profile(),
+                              input->before->names.get());
+  policy::PolicyEngine after(input->after->cluster(), input->after->policies, input->after->profile(),
+                             input->after->names.get());
   Left left;
   analysis::DiffSummary summary =
       analysis::diff(before, after, {.unmodelled_differ = input->unmodelled_differ}, [&](const analysis::DiffRow& row) {

@@ -9,6 +9,7 @@
 #include "app/report/explain_report.hpp"
 #include "app/scenario/judge.hpp"
 #include "app/scenario/lookup.hpp"
+#include "app/scenario/trace.hpp"
 #include "models/analysis/explain.hpp"
 
 namespace podwire::cli {
@@ -20,6 +21,19 @@ std::string external_address(const std::string& text) {
   constexpr std::string_view kAddress = "203.0.113.1";
   const bool is_external = text == kWord || text.starts_with("external:");
   return is_external ? fmt::format("{}{}", kAddress, text.substr(kWord.size())) : text;
+}
+
+// An address may stand in a URL too.
+std::string without_scheme(const std::string& text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string::npos) {
+    return text;
+  }
+  const std::string rest = text.substr(scheme + 3);
+  std::string destination = rest.substr(0, rest.find('/'));
+  const bool has_port = destination.rfind(':') != std::string::npos && !destination.ends_with(']');
+  destination += text.starts_with("http://") && !has_port ? ":80" : "";
+  return destination;
 }
 
 bool is_decided_by_policies(const analysis::ConnectionExplanation& explanation) {
@@ -64,15 +78,7 @@ std::optional<Answered> explain_words(policy::PolicyEngine& engine, const Comman
     }
     destination = scenario::destination_of(engine.cluster(), *result.lookup, host->port_text);
   } else {
-    // An address may stand in a URL too.
-    const std::size_t scheme = destination.find("://");
-    const bool is_http = destination.starts_with("http://");
-    if (scheme != std::string::npos) {
-      const std::string rest = destination.substr(scheme + 3);
-      destination = rest.substr(0, rest.find('/'));
-      const bool has_port = destination.rfind(':') != std::string::npos && !destination.ends_with(']');
-      destination += is_http && !has_port ? ":80" : "";
-    }
+    destination = without_scheme(destination);
   }
   result.connection = analysis::explain(engine, source, destination, span, problems, outside);
   if (!result.connection) {
@@ -129,6 +135,27 @@ void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, co
   }
 }
 
+// Plays one connection of this policy set beside its explanation.
+std::optional<report::TraceView> play(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan,
+                                      policy::PolicyEngine& engine, const CommandLine& line,
+                                      const analysis::ConnectionExplanation& explanation, Span span,
+                                      const SourceMap& sources, Diagnostics& problems) {
+  scenario::TraceRequest request;
+  request.source = external_address(line.words[0]);
+  request.destination = external_address(line.words[1]);
+  request.host = scenario::parse_host(request.destination);
+  if (!request.host) {
+    request.destination = without_scheme(request.destination);
+  }
+  request.explanation = &explanation;
+  request.seed = line.load.seeds ? line.load.seeds->front() : 1;
+  auto run = scenario::trace(scenario, engine, request, span, problems);
+  if (!run) {
+    return std::nullopt;
+  }
+  return report::trace_view(std::move(*run), request.seed, plan.profile().timing, sources);
+}
+
 }  // namespace
 
 Exit verb_explain(const CommandLine& line) {
@@ -149,7 +176,7 @@ Exit verb_explain(const CommandLine& line) {
   Exit exit = Exit::ok;
   std::vector<report::ExplainView> views;
   for (const scenario::PolicySetPlan& plan : scenario->policy_sets) {
-    policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+    policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
     Diagnostics problems;
     auto answer = explain_words(engine, line, scenario->file->cluster.externals, span, problems);
     show(problems, sources, line);
@@ -158,13 +185,21 @@ Exit verb_explain(const CommandLine& line) {
     }
     std::optional<analysis::ConnectionExplanation>& explanation = answer->connection;
     ask_others(plan, line, scenario->file->cluster.externals, span, *explanation);
-    if (const std::string text = cni::in_time(plan.profile()); !text.empty() && is_decided_by_policies(*explanation)) {
-      explanation->notes.push_back("in time: " + text);
-    }
     const bool is_unknown = explanation->answer == analysis::Answer::unknown;
     exit = worse(exit, is_unknown ? Exit::inconclusive : Exit::ok);
-    views.push_back(report::explain_view(plan.name, report::basis_of(*scenario, plan, sources, false), *explanation,
-                                         engine, sources, answer->lookup ? &*answer->lookup : nullptr));
+    report::Basis basis = report::basis_of(*scenario, plan, sources, false);
+    if (!is_decided_by_policies(*explanation)) {
+      basis.in_time.clear();
+    }
+    views.push_back(report::explain_view(plan.name, std::move(basis), *explanation, engine, sources,
+                                         answer->lookup ? &*answer->lookup : nullptr));
+    if (line.wants_trace) {
+      views.back().trace = play(*scenario, plan, engine, line, *explanation, span, sources, problems);
+      show(problems, sources, line);
+      if (!views.back().trace) {
+        return Exit::bad_input;
+      }
+    }
   }
   return worse(exit, write_outputs(line, [&](Format format, const report::Style& style) {
                  switch (format) {

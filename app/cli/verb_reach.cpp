@@ -138,7 +138,7 @@ std::vector<analysis::EntryRow> entry_rows(policy::PolicyEngine& engine, const a
 analysis::ReachSummary reach_under_all(const scenario::PolicySetPlan& plan,
                                        const std::vector<analysis::ComparedRow>& rows,
                                        const std::function<void(const analysis::ReachRow&)>& visit) {
-  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
   analysis::ReachSummary summary{
       .rows = rows.size(),
       .unknown_rows = 0,
@@ -184,7 +184,7 @@ std::vector<std::string> doubts(const std::vector<cni::Profile>& profiles,
 void doubt_entry_rows(const scenario::PolicySetPlan& plan, const analysis::ReachFocus* focus,
                       std::vector<analysis::EntryRow>& rows) {
   for (const cni::Profile& other : plan.state->others) {
-    policy::PolicyEngine engine(plan.cluster(), plan.policies, other);
+    policy::PolicyEngine engine(plan.cluster(), plan.policies, other, plan.names.get());
     const std::vector<analysis::EntryRow> theirs = entry_rows(engine, plan.state->entry_points, focus);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (i >= theirs.size() || theirs[i].outcome != rows[i].outcome) {
@@ -197,7 +197,7 @@ void doubt_entry_rows(const scenario::PolicySetPlan& plan, const analysis::Reach
 // Prints one policy set.
 Exit print_set(const CommandLine& line, const OutputRequest& request, const scenario::PolicySetPlan& plan,
                report::Basis basis, const analysis::ReachFocus* focus, report::ReachPrinter& printer) {
-  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile());
+  policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
   const analysis::ReachOptions options{.is_pod_level = line.is_pod_level, .focus = focus, .includes_named_ipv6 = true};
   const auto print = [&](const analysis::ReachRow& row) { printer.row(row); };
   analysis::ReachSummary summary;
@@ -252,8 +252,9 @@ Exit compare(const CommandLine& line, const scenario::Scenario& scenario, const 
       }
     }
     auto rows = analysis::compare_profiles(plan.cluster(), plan.policies, profiles, {});
-    views.push_back(
-        report::profiles_view(plan.name, report::basis_of(scenario, plan, sources, false), profiles, std::move(rows)));
+    report::Basis basis = report::basis_of(scenario, plan, sources, false);
+    basis.in_time.clear();  // of one profile alone
+    views.push_back(report::profiles_view(plan.name, std::move(basis), profiles, std::move(rows)));
     for (const analysis::ComparedRow& row : views.back().rows) {
       const bool is_unknown =
           std::any_of(row.cells.begin(), row.cells.end(), [](const auto& c) { return c.is_unknown; });

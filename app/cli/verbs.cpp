@@ -55,6 +55,8 @@ constexpr OptionDoc kOptions[] = {
     {"exposure", 0, "", "also which pods that do not exist yet could reach, or be reached from, each workload"},
     {"entry-points", 0, "",
      "with -o csv: also what Ingresses, HTTPRoutes and Services let in from outside (other formats always say)"},
+    {"trace", 0, "",
+     "also play one connection, packet by packet, and show when it was where, for how long, and what dropped it"},
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
     {"quiet", 'q', "", "no progress, no warnings"},
     {"help", 'h', "", "this text"},
@@ -71,8 +73,8 @@ constexpr std::string_view kReachOptions[] = {"output",       "pods",       "foc
                                               "entry-points", "policy-set", "cni",   "set",       "filename",
                                               "ignore-kind",  "allow-path", "color", "quiet",     "help"};
 constexpr Format kReachFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot, Format::mermaid};
-constexpr std::string_view kExplainOptions[] = {"output",      "policy-set", "cni",   "set",   "filename",
-                                                "ignore-kind", "allow-path", "color", "quiet", "help"};
+constexpr std::string_view kExplainOptions[] = {"trace",    "seed",        "output",     "policy-set", "cni",   "set",
+                                                "filename", "ignore-kind", "allow-path", "color",      "quiet", "help"};
 constexpr std::string_view kReachExamples[] = {
     "podwire reach manifests/ policies/",
     "kustomize build overlays/prod | podwire reach -",
@@ -86,6 +88,7 @@ constexpr std::string_view kExplainExamples[] = {
     "podwire explain shop/web-0 10.0.0.7:5432/TCP dump.json",
     "podwire explain frontend/deploy/web http://backend-api.backend:80 manifests/",
     "podwire explain external frontend/deploy/web:8080 scenarios/three-tier",
+    "podwire explain frontend/deploy/web http://backend-api.backend manifests/ --trace",
 };
 constexpr std::string_view kDiffOptions[] = {"scenario", "cluster", "fail-on",     "approved",   "today",
                                              "output",   "cni",     "ignore-kind", "allow-path", "set",

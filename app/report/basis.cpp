@@ -101,6 +101,22 @@ Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan
     basis.timing = plan.profile().timing;
     basis.run = run_text(scenario.run());
   }
+  if (!was_played && plan.names != nullptr) {
+    std::vector<std::string> shown;
+    for (const policy::DomainTable::Entry& entry : plan.names->entries) {
+      std::vector<std::string> addresses;
+      std::transform(entry.addresses.begin(), entry.addresses.end(), std::back_inserter(addresses),
+                     [](const IpAddress& ip) { return ip.to_string(); });
+      shown.push_back(fmt::format("{} {}", entry.name, fmt::join(addresses, ", ")));
+    }
+    basis.assumptions.emplace_back(
+        "names",
+        fmt::format("domainNames of policies resolved by the scenario's externals: {}", fmt::join(shown, "; ")));
+  }
+  const bool has_policies = !plan.policies.network_policies.empty() || !plan.policies.admin_policies.empty();
+  if (!was_played && has_policies) {
+    basis.in_time = cni::in_time(plan.profile());
+  }
   for (const cluster::Assumption& assumption : cluster.assumptions) {
     basis.assumptions.emplace_back(assumption.topic, assumption.text);
   }
@@ -139,6 +155,9 @@ std::string basis_table(const Basis& basis, const Style& style) {
   line("network", basis.cni + (basis.timing.empty() ? "" : fmt::format("; timing: {}", basis.timing)));
   if (!basis.run.empty()) {
     line("run", basis.run);
+  }
+  if (!basis.in_time.empty()) {
+    line("in time", basis.in_time);
   }
   for (const std::string& setting : basis.settings) {
     line("set", setting);

@@ -370,6 +370,9 @@ std::string explain_table(const std::vector<ExplainView>& views, const Style& st
     out +=
         style.bold(fmt::format("{}{} → {} {}: ", set, printable(view.source), printable(view.destination), view.port)) +
         colored(view.answer, style) + "\n" + basis_table(view.basis, style) + "\n";
+    if (view.trace) {
+      out += fmt::format("  {}\n", wrapped("played: " + trace_summary(*view.trace), 2));
+    }
     if (view.lookup) {
       out += lookup_text(*view.lookup, style);
     }
@@ -378,6 +381,9 @@ std::string explain_table(const std::vector<ExplainView>& views, const Style& st
     }
     for (const ExplainView::Path& path : view.paths) {
       out += path_text(path, style);
+    }
+    if (view.trace) {
+      out += "\n" + trace_text(*view.trace, style);
     }
   }
   return out;
@@ -399,6 +405,9 @@ std::string explain_json(const std::vector<ExplainView>& views, const std::strin
                             {"lookup", view.lookup ? lookup_json(*view.lookup) : ordered_json()},
                             {"notes", view.notes},
                             {"paths", std::move(paths)}});
+    if (view.trace) {
+      explanations.back()["trace"] = trace_json(*view.trace);
+    }
   }
   return write_json({{"apiVersion", "podwire/v1"}, {"scenario", scenario_name}, {"explanations", explanations}}, true);
 }

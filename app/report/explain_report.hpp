@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/report/run_report.hpp"
+#include "app/report/trace_report.hpp"
 #include "app/scenario/lookup.hpp"
 #include "models/analysis/explain.hpp"
 
@@ -80,6 +81,7 @@ struct ExplainView {
   std::vector<Path> paths;
   std::vector<std::string> notes;
   std::optional<Lookup> lookup;
+  std::optional<TraceView> trace;  // with --trace
 };
 
 /// `lookup`: how the destination's name was resolved, where it was one.

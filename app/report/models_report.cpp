@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/report/escape.hpp"
+#include "models/control/programming.hpp"
 #include "models/dns/options.hpp"
 #include "models/transport/transport.hpp"
 #include "models/workload/spec.hpp"
@@ -87,6 +88,12 @@ ModelGroup dns_group() {
   return group;
 }
 
+ModelGroup control_group() {
+  ModelGroup group = Group("control", "how long changes take to reach Service rules and DNS").done();
+  group.parameters = control::parameters();
+  return group;
+}
+
 }  // namespace
 
 std::vector<ModelGroup> model_groups(const std::vector<cni::Profile>& profiles, bool with_others) {
@@ -103,6 +110,7 @@ std::vector<ModelGroup> model_groups(const std::vector<cni::Profile>& profiles, 
     groups.push_back(underlay_group());
     groups.push_back(transport_group());
     groups.push_back(dns_group());
+    groups.push_back(control_group());
   }
   return groups;
 }

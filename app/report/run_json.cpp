@@ -116,10 +116,10 @@ ordered_json basis_json(const Basis& basis) {
   for (const auto& [topic, text] : basis.assumptions) {
     assumptions.push_back({{"topic", topic}, {"text", text}});
   }
-  return {{"cluster", basis.cluster},   {"kubernetes", basis.kubernetes}, {"policies", basis.policies},
-          {"cni", basis.cni},           {"timing", basis.timing},         {"run", basis.run},
-          {"settings", basis.settings}, {"assumed", assumptions},         {"unknown", basis.unknown},
-          {"ignored", basis.ignored},   {"skipped", basis.skipped}};
+  return {{"cluster", basis.cluster}, {"kubernetes", basis.kubernetes}, {"policies", basis.policies},
+          {"cni", basis.cni},         {"timing", basis.timing},         {"run", basis.run},
+          {"inTime", basis.in_time},  {"settings", basis.settings},     {"assumed", assumptions},
+          {"unknown", basis.unknown}, {"ignored", basis.ignored},       {"skipped", basis.skipped}};
 }
 
 ordered_json reach_json(const std::vector<ReachRecord>& lines) {

@@ -22,6 +22,7 @@ struct Basis {
   std::string policies;    // "5 NetworkPolicies (base: cluster, plus policies/)"
   std::string cni;         // "calico-vxlan, named in scenario.yaml:9"
   std::string timing;      // "published"; "" when nothing was played
+  std::string in_time;     // what of the answer depends on time; "" where nothing does, or it was played
   std::string run;         // "2s warm-up, 30s measured, seeds 1, 2, 3"; likewise
   std::vector<std::pair<std::string, std::string>> assumptions;  // topic, text
   std::vector<std::string> unknown;   // objects that are not modelled and leave verdicts unknown, with places

@@ -189,6 +189,28 @@ class BatchPlayer {
   std::atomic<std::size_t> next_{0};
 };
 
+namespace {
+
+bool has_except(const policy::NetworkPolicy& policy) {
+  const auto is_cut = [](const policy::Rule& rule) {
+    return std::any_of(rule.peers.begin(), rule.peers.end(),
+                       [](const policy::PeerRule& peer) { return peer.ip_block && !peer.ip_block->except.empty(); });
+  };
+  return std::any_of(policy.ingress.begin(), policy.ingress.end(), is_cut) ||
+         std::any_of(policy.egress.begin(), policy.egress.end(), is_cut);
+}
+
+// Whether a policy that was not in force before, or not as this text, has an except.
+bool brings_except(const policy::PolicySet& before, const policy::PolicySet& after) {
+  return std::any_of(after.network_policies.begin(), after.network_policies.end(), [&](const auto& policy) {
+    return has_except(policy) &&
+           std::none_of(before.network_policies.begin(), before.network_policies.end(),
+                        [&](const auto& other) { return other.span == policy.span && other.name == policy.name; });
+  });
+}
+
+}  // namespace
+
 // States that differ in nothing that policies see share an engine.
 control::TimelineInput compile_states(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
                                       std::vector<std::unique_ptr<policy::PolicyEngine>>& engines) {
@@ -202,9 +224,12 @@ control::TimelineInput compile_states(const TimelinePlan& plan, const cni::Profi
     }
     input.views.push_back({.cluster = plan.clusters[state], .engine = engines.back().get()});
   }
-  for (const PlannedChange& change : plan.changes) {
+  for (std::size_t k = 0; k < plan.changes.size(); ++k) {
+    const PlannedChange& change = plan.changes[k];
     input.changes.push_back({.made = Time::start() + warmup + change.at,
                              .number = change.number,
+                             .has_except = plan.policies[k] != plan.policies[k + 1] &&
+                                           brings_except(*plan.policies[k], *plan.policies[k + 1]),
                              .concerns_policy = change.concerns_policy,
                              .concerns_endpoints = change.concerns_endpoints,
                              .text = change.text});

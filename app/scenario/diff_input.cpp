@@ -302,7 +302,7 @@ class DiffLoader {
       Written& written = policies[is_network_policy ? name : fmt::format("{} {}", object.kind, name)];
       append_content(object.node.find("spec"), written.content);
       written.span = object.span;
-      written.is_modelled = is_network_policy;
+      written.is_modelled = is_network_policy || policy::is_admin_policy(object);
     }
     return policies;
   }

@@ -70,9 +70,23 @@ Measured measure(const MeasureBound& bound, const WorkloadResult& result) {
   }
 }
 
+/// What an expectation is about: the whole run, or the requests that arrived between two changes.
+WorkloadResult looked_at(const Expectation& expectation, const workload::RunResult& run) {
+  const WorkloadResult& whole = run.workloads[expectation.workload];
+  if (!expectation.file->at || whole.phases.empty()) {
+    return whole;
+  }
+  WorkloadResult part;
+  if (expectation.state < whole.phases.size()) {
+    part.requests = whole.phases[expectation.state].requests;
+    part.outcomes = whole.phases[expectation.state].outcomes;
+  }
+  return part;
+}
+
 // The commonest failure, and the drop that hit this workload most.
-void explain_failures(const workload::RunResult& run, std::size_t index, ExpectationResult& result) {
-  const WorkloadResult& workload = run.workloads[index];
+void explain_failures(const workload::RunResult& run, std::size_t index, const WorkloadResult& workload,
+                      ExpectationResult& result) {
   std::size_t worst = 0;
   for (std::size_t i = 1; i < workload::kOutcomeCount; ++i) {
     if (workload.outcomes[i] > 0 && (worst == 0 || workload.outcomes[i] > workload.outcomes[worst])) {
@@ -165,9 +179,13 @@ ExpectationResult check_workload(const PolicySetPlan& plan, const Expectation& e
   ExpectationResult result;
   result.number = expectation.number;
   result.subject = fmt::format("workload {}", plan.workloads[expectation.workload].name);
+  if (expectation.file->at) {
+    result.subject += fmt::format(" at {}", format_seconds(expectation.file->at->seconds()));
+  }
+  const WorkloadResult part = looked_at(expectation, run);
   result.span = expectation.file->span;
   for (const MeasureBound& bound : expectation.file->bounds) {
-    const Measured measured = measure(bound, run.workloads[expectation.workload]);
+    const Measured measured = measure(bound, part);
     const std::string separator = result.expected.empty() ? "" : ", ";
     result.expected += fmt::format("{}{} {}", separator, bound.name, bound.threshold.text);
     result.measured += separator + measured.text;
@@ -178,7 +196,7 @@ ExpectationResult check_workload(const PolicySetPlan& plan, const Expectation& e
     result.measured += " (interrupted)";
   }
   if (result.status != Status::passed) {
-    explain_failures(run, expectation.workload, result);
+    explain_failures(run, expectation.workload, part, result);
   }
   return result;
 }

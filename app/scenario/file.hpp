@@ -90,7 +90,9 @@ struct ExpectationFile {
   std::optional<IpProtocol> protocol;
   Port port;
   std::optional<Verdict> verdict;
-  std::optional<Duration> at;  // once every change made by then is in force; nothing: at the beginning
+  /// Of a verdict: once every change made by then is in force; nothing: at the beginning. Of a workload: of the
+  /// requests that arrived between the last change made by then and the next; nothing: of all.
+  std::optional<Duration> at;
   Text workload;
   std::vector<MeasureBound> bounds;
   Span span = {};

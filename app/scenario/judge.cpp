@@ -155,9 +155,9 @@ Judges::Judges(const PolicySetPlan& plan) : Judges(plan, plan.cluster(), plan.po
 
 Judges::Judges(const PolicySetPlan& plan, const cluster::Cluster& cluster, const policy::PolicySet& policies)
     : plan_(plan), cluster_(cluster), policies_(policies) {
-  engines_.push_back(std::make_unique<PolicyEngine>(cluster_, policies_, plan.profile()));
+  engines_.push_back(std::make_unique<PolicyEngine>(cluster_, policies_, plan.profile(), plan.names.get()));
   for (const cni::Profile& other : plan.state->others) {
-    engines_.push_back(std::make_unique<PolicyEngine>(cluster_, policies_, other));
+    engines_.push_back(std::make_unique<PolicyEngine>(cluster_, policies_, other, plan.names.get()));
   }
 }
 
@@ -168,7 +168,7 @@ std::vector<std::string> Judges::responsible(std::size_t other,
   for (const std::string& path : cni::verdict_differences(plan_.profile(), theirs)) {
     cni::Profile mixed = plan_.profile();
     cni::copy_policy_value(mixed, theirs, path);
-    PolicyEngine engine(cluster_, policies_, mixed);
+    PolicyEngine engine(cluster_, policies_, mixed, plan_.names.get());
     if (is_as_other(engine)) {
       paths.push_back(path);
     }

@@ -10,6 +10,7 @@
 #include "app/scenario/kubernetes_version.hpp"
 #include "app/scenario/names.hpp"
 #include "app/scenario/policy_sets.hpp"
+#include "app/scenario/resolve.hpp"
 #include "models/cluster/objects.hpp"
 #include "sim/base/text.hpp"
 #include "sim/config/decompress.hpp"
@@ -77,12 +78,9 @@ class Loader {
   std::unique_ptr<ClusterState> build_state(const cluster::ObjectStore& store, const cluster::ClusterOptions& options);
   void plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& applied,
                        const cluster::ObjectStore& store, const policy::PolicySet& base);
-  void resolve_workloads(PolicySetPlan& plan);
-  void resolve_expectations(PolicySetPlan& plan);
   bool load_events(std::vector<std::string>& selected);
   void plan_events(const cluster::ObjectStore& store);
   const cluster::Cluster* build_all_pods(const cluster::ObjectStore& base, const std::vector<cluster::LatePods>& late);
-  void check_names();
 
   SourceMap& sources_;
   const LoadOptions& options_;
@@ -258,7 +256,7 @@ bool Loader::add_layers(cluster::ObjectStore& store, const std::vector<Text>& te
 }
 
 void Loader::build() {
-  check_names();
+  check_names(*scenario_.file, options_.policy_sets, diagnostics_);
   cluster::ObjectStore store;
   add_layers(store, scenario_.file->cluster.from);
   for (const Text& text : scenario_.file->cluster.from) {
@@ -324,7 +322,7 @@ void Loader::build_from(const cluster::ObjectStore& store) {
     plan_events(store);
   }
   for (PolicySetPlan& plan : scenario_.policy_sets) {
-    resolve_expectations(plan);
+    resolve_expectations(*scenario_.file, plan, reported_expectations_, diagnostics_);
   }
 }
 
@@ -495,101 +493,14 @@ void Loader::plan_policy_set(const PolicySetFile& file, const cluster::ObjectSto
                              const cluster::ObjectStore& store, const policy::PolicySet& base) {
   PolicySetPlan plan{.name = file.name, .state = state_for(file, store)};
   plan.policies = compose_policies(file, base, applied, plan.cluster(), diagnostics_);
+  plan.names = declared_names(plan.policies, scenario_.file->cluster.externals);
   // Every cluster has the same pods: problems of names are reported for the first policy set only.
   if (scenario_.policy_sets.empty()) {
-    resolve_workloads(plan);
+    resolve_workloads(*scenario_.file, plan, diagnostics_);
   } else {
     plan.workloads = scenario_.policy_sets.front().workloads;
   }
   scenario_.policy_sets.push_back(std::move(plan));
-}
-
-void Loader::resolve_workloads(PolicySetPlan& plan) {
-  for (const WorkloadFile& file : scenario_.file->workloads) {
-    workload::WorkloadSpec spec = file.spec;
-    const auto source = resolve_source(plan.cluster(), file.from, diagnostics_);
-    if (source) {
-      spec.from = *source;
-    }
-    if (resolve_target(plan.cluster(), file, spec, diagnostics_) && source) {
-      plan.workloads.push_back(std::move(spec));
-    }
-  }
-}
-
-void Loader::resolve_expectations(PolicySetPlan& plan) {
-  const ScenarioFile& file = *scenario_.file;
-  for (std::size_t number = 0; number < file.expectations.size(); ++number) {
-    const ExpectationFile& written = file.expectations[number];
-    const bool applies =
-        written.policy_sets.empty() || std::any_of(written.policy_sets.begin(), written.policy_sets.end(),
-                                                   [&](const Text& name) { return name.text == plan.name; });
-    if (!applies) {
-      continue;
-    }
-    Expectation expectation{.file = &written, .number = number, .connection = {}, .workload = 0};
-    if (written.workload.empty()) {
-      Diagnostics problems;
-      if (written.at && plan.timeline != nullptr) {
-        expectation.state = plan.timeline->state_at(*written.at);
-      }
-      const cluster::Cluster& cluster =
-          expectation.state == 0 ? plan.cluster() : *plan.timeline->clusters[expectation.state];
-      expectation.connection =
-          resolve_connection(cluster, written.from, written.to, written.protocol, written.port, problems);
-      // The names are the same in every policy set; only the first one that uses the item reports.
-      if (reported_expectations_.insert(number).second) {
-        diagnostics_.append(problems);
-      }
-      if (!expectation.connection) {
-        continue;
-      }
-    } else {
-      const auto at = std::find_if(file.workloads.begin(), file.workloads.end(),
-                                   [&](const WorkloadFile& w) { return w.spec.name == written.workload.text; });
-      if (at == file.workloads.end()) {
-        continue;  // reported by check_names()
-      }
-      expectation.workload = static_cast<std::size_t>(at - file.workloads.begin());
-    }
-    plan.expectations.push_back(std::move(expectation));
-  }
-}
-
-void Loader::check_names() {
-  const ScenarioFile& file = *scenario_.file;
-  std::vector<std::string> sets;
-  for (const PolicySetFile& set : file.policy_sets) {
-    sets.push_back(set.name);
-  }
-  std::vector<std::string> workloads;
-  for (const WorkloadFile& w : file.workloads) {
-    workloads.push_back(w.spec.name);
-  }
-  const auto check_set = [&](const std::string& name, Span span) {
-    if (std::find(sets.begin(), sets.end(), name) == sets.end()) {
-      diagnostics_.error("unknown-policy-set", fmt::format("there is no policy set \"{}\"", printable(name)), span,
-                         suggestion(name, sets));
-    }
-  };
-  for (const std::string& name : options_.policy_sets) {
-    check_set(name, {});
-  }
-  for (const EventFile& event : file.events) {
-    for (const Text& name : event.policy_sets) {
-      check_set(name.text, name.span);
-    }
-  }
-  for (const ExpectationFile& expectation : file.expectations) {
-    for (const Text& name : expectation.policy_sets) {
-      check_set(name.text, name.span);
-    }
-    const Text& name = expectation.workload;
-    if (!name.empty() && std::find(workloads.begin(), workloads.end(), name.text) == workloads.end()) {
-      diagnostics_.error("unknown-workload", fmt::format("there is no workload \"{}\"", printable(name.text)),
-                         name.span, suggestion(name.text, workloads));
-    }
-  }
 }
 
 }  // namespace

@@ -68,13 +68,14 @@ struct Expectation {
   std::size_t number = 0;                         // position in the file, from 0
   std::optional<ConnectionSpec> connection = {};  // for a verdict
   std::size_t workload = 0;                       // index, for bounds
-  std::size_t state = 0;                          // of the policy set's timeline; 0: the beginning
+  std::size_t state = 0;  // of the policy set's timeline, for a verdict or a phase; 0: the first
 };
 
 struct PolicySetPlan {
   std::string name = {};
   const ClusterState* state = nullptr;
   policy::PolicySet policies = {};
+  std::unique_ptr<policy::DomainTable> names = {};  // of domainNames rules, as the externals say; null: nothing to say
   std::vector<workload::WorkloadSpec> workloads = {};
   std::vector<Expectation> expectations = {};
   std::unique_ptr<TimelinePlan> timeline = {};           // null: nothing changes

@@ -9,6 +9,7 @@
 #include <set>
 #include <tuple>
 
+#include "models/analysis/diff_delta.hpp"
 #include "models/analysis/diff_pods.hpp"
 #include "models/analysis/diff_rules.hpp"
 #include "models/analysis/reach.hpp"
@@ -39,31 +40,6 @@ struct Place {
   auto key() const { return std::tie(name_space, kind, workload); }
 };
 
-/// Two ends that differ, as peers of either side.
-struct Example {
-  Peer source_before;
-  Peer destination_before;
-  Peer source_after;
-  Peer destination_after;
-};
-
-/// What differs between two ends, or within a range.
-struct Delta {
-  PortSet before;
-  PortSet after;
-  PortSet opened;
-  PortSet closed;
-  bool is_unknown_before = false;
-  bool is_unknown_after = false;
-  bool varies = false;
-  std::optional<Example> example = {};
-  bool differs() const { return !opened.empty() || !closed.empty(); }
-  bool fares_like(const Delta& o) const {
-    return before == o.before && after == o.after && opened == o.opened && closed == o.closed && varies == o.varies &&
-           is_unknown_before == o.is_unknown_before && is_unknown_after == o.is_unknown_after;
-  }
-};
-
 /// The address after `last` in its own family: IPv6 has a hole where IPv4 lies.
 IpAddress next_of_family(IpAddress last) {
   const IpAddress next = last.plus(1);
@@ -80,7 +56,8 @@ class Diff {
         visit_(std::move(visit)),
         sweep_before_(before, {.includes_external = options.includes_external}),
         sweep_after_(after, {.includes_external = options.includes_external}),
-        rules_(before, after) {
+        rules_(before, after),
+        deltas_(before, after) {
     collect(before_, sweep_before_, &Place::before);
     collect(after_, sweep_after_, &Place::after);
     for (const Place& place : places_) {
@@ -158,96 +135,6 @@ class Diff {
     return *place.has_same_labels;
   }
 
-  /// Pods of two workloads on the same node, on either side: own-node traffic makes these fare differently.
-  static bool is_together(const cluster::Cluster& cluster, cluster::PodId a, cluster::PodId b) {
-    const cluster::NodeId node = cluster.pods[a.index()].node;
-    return node.is_valid() && node == cluster.pods[b.index()].node;
-  }
-
-  static PortSet between(PolicyEngine& engine, const Peer& source, const Peer& destination) {
-    bool is_unknown = false;
-    PortSet ports = PortSet::all();
-    if (source.pod.is_valid()) {
-      ports = engine.allowed_ports(Direction::egress, source, destination, is_unknown);
-    }
-    return destination.pod.is_valid()
-               ? ports.intersected_with(engine.allowed_ports(Direction::ingress, destination, source, is_unknown))
-               : ports;
-  }
-
-  void add_example(Delta& delta, const Example& example) {
-    const PortSet old_ports = between(before_, example.source_before, example.destination_before);
-    const PortSet new_ports = between(after_, example.source_after, example.destination_after);
-    const PortSet opened = ports_without(new_ports, old_ports);
-    const PortSet closed = ports_without(old_ports, new_ports);
-    const bool differs = !opened.empty() || !closed.empty();
-    if (differs && !delta.differs()) {
-      delta.example = example;
-    }
-    delta.opened = delta.opened.united_with(opened);
-    delta.closed = delta.closed.united_with(closed);
-  }
-
-  static Example example_of(const PodPair& source, const PodPair& destination) {
-    return {.source_before = {.pod = source.before},
-            .destination_before = {.pod = destination.before},
-            .source_after = {.pod = source.after},
-            .destination_after = {.pod = destination.after}};
-  }
-
-  static Example example_of(const PodPair& pod, Direction direction, IpAddress ip) {
-    Example example = example_of(pod, pod);
-    (direction == Direction::ingress ? example.source_before : example.destination_before) = {.ip = ip};
-    (direction == Direction::ingress ? example.source_after : example.destination_after) = {.ip = ip};
-    return example;
-  }
-
-  /// Pod by pod: what some pair of different pods gains or loses.
-  void compare_pods(const Place& from, const Place& to, const MatchedPods& sources, const MatchedPods& destinations,
-                    Delta& delta) {
-    const bool is_same = &from == &to;
-    const auto compare = [&](const PodPair& source, const PodPair& destination) {
-      if (!is_same || (source.before != destination.before && source.after != destination.after)) {
-        add_example(delta, example_of(source, destination));
-      }
-    };
-    if (!sources.has_node_traffic) {
-      for (const std::uint32_t s : sources.shown) {
-        for (const std::uint32_t d : destinations.shown) {
-          compare(sources.pairs[s], destinations.pairs[d]);
-        }
-      }
-      return;
-    }
-    std::set<std::tuple<std::uint32_t, std::uint32_t, bool, bool>> seen;
-    for (const PodPair& source : sources.pairs) {
-      for (const PodPair& destination : destinations.pairs) {
-        if (!is_same || (source.before != destination.before && source.after != destination.after)) {
-          const std::tuple key(source.variant, destination.variant,
-                               is_together(before_.cluster(), source.before, destination.before),
-                               is_together(after_.cluster(), source.after, destination.after));
-          if (seen.insert(key).second) {
-            compare(source, destination);
-          }
-        }
-      }
-    }
-  }
-
-  /// Ports of the pair as a whole; opened and closed where no two pods differ.
-  static Delta delta_of(const ReachSweep::Ports& old_ports, const ReachSweep::Ports& new_ports) {
-    Delta delta{.before = old_ports.ports == nullptr ? PortSet() : *old_ports.ports,
-                .after = new_ports.ports == nullptr ? PortSet() : *new_ports.ports,
-                .is_unknown_before = old_ports.is_unknown,
-                .is_unknown_after = new_ports.is_unknown,
-                .varies = old_ports.varies || new_ports.varies};
-    if (!delta.varies) {
-      delta.opened = ports_without(delta.after, delta.before);
-      delta.closed = ports_without(delta.before, delta.after);
-    }
-    return delta;
-  }
-
   void destinations(std::size_t source) {
     Place& from = places_[source];
     if (from.before != kNone) {
@@ -280,7 +167,7 @@ class Diff {
     const bool may_be_unknown = old_ports.is_unknown || new_ports.is_unknown;
     Delta delta = delta_of(old_ports, new_ports);
     if (delta.varies) {
-      compare_pods(from, to, pods(from), pods(to), delta);
+      deltas_.compare_pods(&from == &to, pods(from), pods(to), delta);
     } else {
       for (const PodPair& source : pods(from).pairs) {
         const auto& others = pods(to).pairs;
@@ -411,7 +298,7 @@ class Diff {
           {last, before_.atom_range(before_.atom_of(part)).second, after_.atom_range(after_.atom_of(part)).second});
       Delta delta = whole;
       for (const std::uint32_t shown : pods(place).shown) {
-        add_example(delta, example_of(pods(place).pairs[shown], direction, part));
+        deltas_.add_example(delta, example_of(pods(place).pairs[shown], direction, part));
       }
       visit(part, end, std::move(delta));
       if (end == last) {
@@ -500,6 +387,7 @@ class Diff {
   ReachSweep sweep_before_;
   ReachSweep sweep_after_;
   RuleChanges rules_;
+  Deltas deltas_;
   std::pair<bool, bool> has_both_families_;
   struct Indexes {
     std::size_t before;

@@ -54,6 +54,9 @@ bool is_same(const policy::PortRule& a, const policy::PortRule& b) {
   return std::tie(a.protocol, a.first, a.last, a.name) == std::tie(b.protocol, b.first, b.last, b.name);
 }
 
+bool is_same(const policy::AdminPeer& a, const policy::AdminPeer& b);
+bool is_same(const policy::AdminRule& a, const policy::AdminRule& b);
+
 template <class T>
 bool is_same(const std::vector<T>& a, const std::vector<T>& b);
 
@@ -69,6 +72,48 @@ bool is_same(const std::vector<T>& a, const std::vector<T>& b) {
 bool is_same(const NetworkPolicy& a, const NetworkPolicy& b) {
   return is_same(a.pod_selector, b.pod_selector) && a.isolates_ingress == b.isolates_ingress &&
          a.isolates_egress == b.isolates_egress && is_same(a.ingress, b.ingress) && is_same(a.egress, b.egress);
+}
+
+bool is_same(const policy::AdminPeer& a, const policy::AdminPeer& b) {
+  return std::tie(a.kind, a.networks, a.domain_names) == std::tie(b.kind, b.networks, b.domain_names) &&
+         is_same(a.namespace_selector, b.namespace_selector) && is_same(a.pod_selector, b.pod_selector) &&
+         is_same(a.node_selector, b.node_selector);
+}
+
+bool is_same(const policy::AdminRule& a, const policy::AdminRule& b) {
+  return a.name == b.name && a.action == b.action && is_same(a.peers, b.peers) && is_same(a.ports, b.ports);
+}
+
+bool is_same(const policy::AdminPolicy& a, const policy::AdminPolicy& b) {
+  return a.tier == b.tier && a.priority == b.priority && is_same(a.subject_namespaces, b.subject_namespaces) &&
+         is_same(a.subject_pods, b.subject_pods) && is_same(a.ingress, b.ingress) && is_same(a.egress, b.egress);
+}
+
+// "AdminNetworkPolicy tenants": no NetworkPolicy's name has a space.
+std::string name_of(const policy::AdminPolicy& policy) {
+  return std::string(to_string(policy.kind)) + " " + policy.name;
+}
+
+void add_admin_changes(const policy::PolicySet& before, const policy::PolicySet& after,
+                       std::vector<PolicyChange>& changes) {
+  std::map<std::string, std::pair<const policy::AdminPolicy*, const policy::AdminPolicy*>> sides;
+  for (const policy::AdminPolicy& policy : before.admin_policies) {
+    sides[name_of(policy)].first = &policy;
+  }
+  for (const policy::AdminPolicy& policy : after.admin_policies) {
+    sides[name_of(policy)].second = &policy;
+  }
+  for (const auto& [name, side] : sides) {
+    const auto [old_policy, new_policy] = side;
+    if (old_policy == nullptr || new_policy == nullptr || !is_same(*old_policy, *new_policy)) {
+      changes.push_back({.kind = old_policy == nullptr   ? ChangeKind::added
+                                 : new_policy == nullptr ? ChangeKind::removed
+                                                         : ChangeKind::changed,
+                         .name = name,
+                         .before = old_policy != nullptr ? old_policy->span : Span{},
+                         .after = new_policy != nullptr ? new_policy->span : Span{}});
+    }
+  }
 }
 
 std::string text_of(const policy::PolicyEngine& engine, Direction direction, const policy::Verdict& verdict) {
@@ -154,6 +199,7 @@ std::vector<PolicyChange> policy_changes(const policy::PolicySet& before, const 
     old_policy += has_old ? 1 : 0;
     new_policy += has_new ? 1 : 0;
   }
+  add_admin_changes(before, after, changes);
   // (namespace, name) and "namespace/name" order names with characters below '/' differently.
   std::sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return changes;
@@ -170,6 +216,13 @@ policy::PolicySet with_reverted(const policy::PolicySet& before, const policy::P
         return std::tie(policy.name_space, policy.name) < std::tie(other.name_space, other.name);
       });
       policies.insert(at, policy);
+    }
+  }
+  std::vector<policy::AdminPolicy>& admin = result.admin_policies;
+  std::erase_if(admin, [&](const policy::AdminPolicy& policy) { return name_of(policy) == change.name; });
+  for (const policy::AdminPolicy& policy : before.admin_policies) {
+    if (name_of(policy) == change.name) {
+      admin.insert(std::upper_bound(admin.begin(), admin.end(), policy, policy::precedes), policy);
     }
   }
   return result;

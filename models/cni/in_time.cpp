@@ -1,4 +1,7 @@
 // What a clock would add to a verdict, in words, for the verbs that have none.
+#include <algorithm>
+#include <initializer_list>
+
 #include "models/cni/profile.hpp"
 #include "models/cni/schema.hpp"
 
@@ -9,6 +12,17 @@ namespace {
 std::string seconds(Duration time) {
   Duration copy = time;
   return listed_value({.path = "", .unit = "s", .member = &copy, .description = ""}) + " s";
+}
+
+// How sure the named values are: the worst of them.
+std::string mark(const Profile& profile, std::initializer_list<std::string_view> paths) {
+  Certainty worst = Certainty::calibrated;
+  for (const Parameter& parameter : profile.parameters) {
+    if (std::find(paths.begin(), paths.end(), parameter.path) != paths.end()) {
+      worst = std::max(worst, parameter.certainty);
+    }
+  }
+  return std::string(to_string(worst));
 }
 
 }  // namespace
@@ -26,11 +40,12 @@ std::string in_time(const Profile& profile) {
     text +=
         "; a new pod " +
         std::string(policy.pod_start == PodStart::open ? "is not filtered" : "cannot be reached and reaches nothing") +
-        " for up to " + seconds(policy.pod_start_window);
+        " for up to " + seconds(policy.pod_start_window) + " (" + mark(profile, {"policy.podStartWindow"}) + ")";
   }
   if (policy.programming_delay.p99 > Duration::zero()) {
     text += "; a change is in force on a node after " + seconds(policy.programming_delay.p50) + " (median), " +
-            seconds(policy.programming_delay.p99) + " (p99)";
+            seconds(policy.programming_delay.p99) + " (p99; " +
+            mark(profile, {"policy.programmingDelay.p50", "policy.programmingDelay.p99"}) + ")";
   }
   return text;
 }

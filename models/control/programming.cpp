@@ -43,6 +43,10 @@ Programming programming_of(const cni::Profile& profile) {
   out.policy = {.shape = delay.shape == cni::DelayShape::uniform ? Delay::Shape::uniform : Delay::Shape::lognormal,
                 .p50 = delay.p50,
                 .p99 = delay.p99};
+  out.policy_with_except = out.policy;
+  if (delay.p99_with_except > Duration::zero()) {
+    out.policy_with_except.p99 = delay.p99_with_except;
+  }
   out.is_open_at_start = profile.policy.pod_start == cni::PodStart::open;
   out.start_window = profile.policy.pod_start_window;
   out.endpoints = {.shape = Delay::Shape::uniform, .p50 = kEndpointsP50, .p99 = kEndpointsP99};

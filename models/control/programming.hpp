@@ -25,6 +25,7 @@ struct Delay {
 
 struct Programming {
   Delay policy;                   // from the change at the API server to the rules of a node's agent
+  Delay policy_with_except;       // … of a change that brings policies whose ipBlocks have an except
   Delay endpoints;                // … to the rules of a node's kube-proxy
   Delay names;                    // … to the records that CoreDNS answers with
   bool is_open_at_start = false;  // what a new pod may do until its node has programmed it: everything, or nothing

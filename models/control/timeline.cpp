@@ -20,7 +20,8 @@ Timeline::Timeline(const TimelineInput& input, std::uint64_t seed)
     std::vector<Duration> endpoints(nodes, Duration::zero());
     for (std::uint32_t n = 0; n < nodes; ++n) {
       if (change.concerns_policy) {
-        policy[n] = input.programming.policy.draw(policy_draws.draw(n, change.number));
+        const Delay& delay = change.has_except ? input.programming.policy_with_except : input.programming.policy;
+        policy[n] = delay.draw(policy_draws.draw(n, change.number));
       }
       if (change.concerns_endpoints) {
         endpoints[n] = input.programming.endpoints.draw(endpoint_draws.draw(n, change.number));

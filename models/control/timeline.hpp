@@ -29,6 +29,7 @@ struct View {
 struct Change {
   Time made;
   std::uint32_t number = 0;        // names it in draws: the same event has the same delays in every policy set
+  bool has_except = false;         // it brings a policy whose ipBlocks have an except: some agents take longer
   bool concerns_policy = true;     // policies, labels, pods: what nodes' agents act on
   bool concerns_endpoints = true;  // pods and their labels: what kube-proxy and CoreDNS act on
   std::string text;                // "apply late.yaml: NetworkPolicy backend/late"

@@ -5,6 +5,7 @@
 
 #include "models/cluster/snapshot.hpp"
 #include "models/dataplane/network.hpp"
+#include "models/dataplane/visit_steps.hpp"
 
 namespace podwire::dataplane {
 
@@ -36,17 +37,17 @@ std::uint32_t picoseconds(Duration span) {
 /// A packet of a flow that its machine does not know (yet, or any more).
 void Network::send_first(FlowHandle handle, Flow& flow, const Outgoing& out) {
   Judgement judgement;
+  FirstCosts first;
   if ((flow.flags & kFlowGone) != 0) {
     judgement.passes = false;
     judgement.reason = DropReason::no_pod;
   } else if ((flow.flags & (kFlowInitiator | kFlowConfirmed)) == kFlowInitiator) {
     judgement = resolve(flow);
+    first.service = judgement.extra;
   }
-  Visit visit{Duration::from_ps(flow.out_cost), Duration::from_ps(flow.out_latency)};
-  visit = visit + judgement.extra;
   if (judgement.passes) {
     judgement = judge(handle, flow, Direction::egress, out.flags);
-    visit = visit + judgement.extra;
+    first.egress = judgement.extra;
   }
   constexpr std::uint16_t kLocalInitiator = kFlowLocal | kFlowInitiator;
   if (judgement.passes && cuts_established_ && (flow.flags & kLocalInitiator) == kLocalInitiator &&
@@ -62,11 +63,17 @@ void Network::send_first(FlowHandle handle, Flow& flow, const Outgoing& out) {
   if (judgement.passes && (flow.flags & (kFlowLocal | kFlowInitiator)) == (kFlowLocal | kFlowInitiator) && opens &&
       !is_open(flow.peer)) {
     judgement = admit(handle, out.flags, made);
-    visit = visit + judgement.extra;
+    first.ingress = judgement.extra;
   }
+  const Visit visit = Visit{Duration::from_ps(flow.out_cost), Duration::from_ps(flow.out_latency)} + first.all();
+  const bool is_traced = (flow.flags & kFlowTraced) != 0;
   if (judgement.passes) {
     flow.flags |= kFlowConfirmed;
+    if (is_traced) [[unlikely]] {
+      first_costs_ = first;
+    }
     launch(handle, flow, out, visit, made.is_valid());
+    first_costs_.reset();
     return;
   }
   // Lost where it stands, but the core has worked for it.
@@ -77,9 +84,14 @@ void Network::send_first(FlowHandle handle, Flow& flow, const Outgoing& out) {
   }
   Packet lost;
   lost.seq = out.seq;
+  lost.ack = out.ack;
   lost.ordinal = flow.ordinal++;
-  lost.size = out.bytes;
+  lost.size = Packet::pack_size(out.bytes, out.kind, false, is_traced);
+  lost.segments = Packet::pack_segments(out.segments, out.flags);
   count_drop(judgement.reason, {judgement.hook, flow.host}, judgement.verdict, judgement.version, &flow, lost);
+  if (is_traced) [[unlikely]] {
+    trace_refusal(handle, flow, lost, judgement, ready, visit, first);
+  }
   if (judgement.is_rejected) {
     answer(handle, PacketKind::icmp_port_unreachable, 0, out.bytes, flow.host, ready);
   }
@@ -210,24 +222,10 @@ std::uint16_t Network::path_hash(const Flow& flow) const {
 /// What each packet of a known flow costs at this end, in and out. A packet between ends of one machine is one visit,
 /// booked when it is sent.
 void Network::set_visits(Flow& flow, bool remote_is_subject) {
-  if (machines_[flow.host].cores == 0) {
-    return;
-  }
-  const auto step = [this](cni::Step s) { return Visit{profile_.step(s).cost, profile_.step(s).latency}; };
-  const auto step_if = [&](bool is_taken, cni::Step s) { return is_taken ? step(s) : Visit{}; };
-  const bool is_subject_here = (flow.flags & kFlowSubject) != 0;
-  Visit both = step(cni::Step::node_cpu) + step_if((flow.flags & kFlowTranslated) != 0, cni::Step::service_nat);
-  const Visit tracking = step_if(options_.tracks_connections, cni::Step::conntrack);
-  Visit out = both + tracking + step_if(is_subject_here, cni::Step::egress_policy);
-  Visit in = both + tracking + step_if(is_subject_here, cni::Step::ingress_policy) + step(cni::Step::deliver);
-  if ((flow.flags & kFlowLocal) != 0) {
-    out = out + step(cni::Step::node_cpu) + step_if(remote_is_subject, cni::Step::ingress_policy) +
-          step(cni::Step::deliver);
-    in = Visit{};
-  } else if ((flow.flags & kFlowEncapsulated) != 0) {
-    out = out + step(cni::Step::encapsulate);
-    in = in + step(cni::Step::decapsulate);
-  }
+  Visit out;
+  Visit in;
+  each_step(flow, Direction::egress, remote_is_subject, [&](cni::Step, Visit part) { out = out + part; });
+  each_step(flow, Direction::ingress, remote_is_subject, [&](cni::Step, Visit part) { in = in + part; });
   flow.out_cost = picoseconds(out.cost);
   flow.out_latency = picoseconds(out.latency);
   flow.in_cost = picoseconds(in.cost);
@@ -236,24 +234,8 @@ void Network::set_visits(Flow& flow, bool remote_is_subject) {
 
 /// What a first packet costs on top at one end (the Service's part is the translation's).
 Network::Visit Network::first_visit(const Flow& flow, Direction direction) {
-  if (machines_[flow.host].cores == 0) {
-    return {};
-  }
-  const auto first = [this](cni::Step s) { return Visit{profile_.first_step(s).cost, profile_.first_step(s).latency}; };
-  const bool is_out = direction == Direction::egress;
-  Visit visit = is_out ? first(cni::Step::node_cpu) : first(cni::Step::deliver);
-  if ((flow.flags & kFlowTracked) != 0) {
-    visit = visit + first(cni::Step::conntrack);
-  }
-  if ((flow.flags & kFlowEncapsulated) != 0) {
-    visit = visit + first(is_out ? cni::Step::encapsulate : cni::Step::decapsulate);
-  }
-  if ((flow.flags & kFlowSubject) != 0) {
-    visit = visit + first(is_out ? cni::Step::egress_policy : cni::Step::ingress_policy);
-    if (profile_.policy_per_rule > Duration::zero()) {
-      visit.cost += profile_.policy_per_rule * rules_of(flow.local.pod_id(), direction, version_at(flow.host));
-    }
-  }
+  Visit visit;
+  each_first_step(flow, direction, [&](cni::Step, Visit part) { visit = visit + part; });
   return visit;
 }
 
@@ -318,8 +300,10 @@ Verdict Network::ask(const Flow& flow, Direction direction, control::Version ver
   if (other.pod.is_valid() && !cluster::is_there(*state.cluster, other.pod)) [[unlikely]] {
     other.pod = {};  // this node has not heard of it (any more): an address like any other
   }
-  return state.engine->verdict(direction, subject, other, flow.protocol,
-                               direction == Direction::egress ? flow.remote_port : flow.local_port);
+  const bool is_by_name = names_ != nullptr && direction == Direction::egress;
+  policy::PolicyEngine& engine = is_by_name ? names_->engine(state, flow.host, simulator_.now()) : *state.engine;
+  return engine.verdict(direction, subject, other, flow.protocol,
+                        direction == Direction::egress ? flow.remote_port : flow.local_port);
 }
 
 /// Policy and conntrack for a packet that this machine sees as a flow's first. `direction` is the packet's at this end.
@@ -349,8 +333,10 @@ Network::Judgement Network::judge(FlowHandle handle, Flow& flow, Direction direc
       const Verdict verdict = is_starting ? Verdict() : ask(flow, direction, version);
       if (is_forward) {
         flow.verdict = verdict;
-        // Known packets compare versions alone: where each is judged, a denied flow must not pass for judged.
-        flow.verdict_version = cuts_established_ && !verdict.is_allowed() ? kAskAgain : version;
+        // Known packets compare versions alone: where each is judged, a denied flow must not pass for judged. Names are
+        // learned between two versions.
+        const bool may_change = cuts_established_ || names_ != nullptr;
+        flow.verdict_version = may_change && !verdict.is_allowed() ? kAskAgain : version;
         flow.flags |= kFlowJudged;
       }
       judgement.verdict = verdict;
@@ -478,8 +464,18 @@ void Network::open_at_destination(std::uint32_t id) {
     unbind(packet.source);
   }
   const Flow& flow = flows_[made.index()];
-  finish_arrival(id, flow,
-                 Visit{Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)} + judgement.extra);
+  finish_first_arrival(id, flow,
+                       Visit{Duration::from_ps(flow.in_cost), Duration::from_ps(flow.in_latency)} + judgement.extra,
+                       judgement.extra);
+}
+
+/// The end of a way for a packet that this machine took for its flow's first: `extra` is that part of its visit.
+void Network::finish_first_arrival(std::uint32_t id, const Flow& flow, Visit visit, Visit extra) {
+  if (packets_[id].is_traced() && !visit.is_free()) [[unlikely]] {  // a free visit leaves no step, and calls upward
+    first_costs_ = FirstCosts{.service = {}, .egress = {}, .ingress = extra};
+  }
+  finish_arrival(id, flow, visit);
+  first_costs_.reset();
 }
 
 /// A packet for a socket that is gone. A TCP stack answers with RST, so that an end that waits learns of it.
@@ -507,7 +503,10 @@ void Network::arrive_denied(std::uint32_t id, const Judgement& judgement) {
       visit.cost += profile_.step(cni::Step::decapsulate).cost;
     }
     std::uint32_t core = 0;
-    book(packet.host, packet.hash, visit, core);
+    const Time ready = book(packet.host, packet.hash, visit, core);
+    if (packet.is_traced()) [[unlikely]] {
+      trace_denied_arrival(id, ready - visit.cost - visit.latency, visit, judgement.extra);
+    }
   }
   if (judgement.is_rejected && is_open(packet.source)) {
     answer(packet.source, PacketKind::icmp_port_unreachable, 0, packet.bytes(), packet.host, simulator_.now());
@@ -539,17 +538,27 @@ void Network::answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::ui
   sent_bytes_ += size;
   ++in_flight_;
   in_flight_bytes_ += size;
+  const bool is_traced = (flow.flags & kFlowTraced) != 0;
   if (is_local) {
+    if (is_traced) [[unlikely]] {
+      trace_answer(id, ready, {});
+    }
     simulator_.at(ready, sources_.plus(machine_sources_ + from), deliver_kind_, id);
     return;
   }
   const Visit visit{profile_.step(cni::Step::node_cpu).cost, profile_.step(cni::Step::node_cpu).latency};
   if (machines_[from].cores == 0 || visit.is_free()) {
+    if (is_traced) [[unlikely]] {
+      trace_answer(id, simulator_.now(), {});
+    }
     enter_port<true>(id);
     return;
   }
   std::uint32_t core = 0;
   ready = book(from, flow.hash, visit, core);
+  if (is_traced) [[unlikely]] {
+    trace_answer(id, ready - visit.cost - visit.latency, visit);
+  }
   simulator_.at(ready, sources_.plus(core_sources_ + core), hop_kind_, id);
 }
 

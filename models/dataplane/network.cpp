@@ -30,6 +30,7 @@ Network::Network(des::Simulator& simulator, const NetworkParts& parts, const Net
       engine_(parts.engine),
       log_(parts.timeline != nullptr ? &parts.timeline->policy() : parts.log),
       timeline_(parts.timeline),
+      names_(parts.names != nullptr && parts.names->is_needed() ? parts.names : nullptr),
       underlay_(*parts.underlay),
       options_(options),
       packets_(0xffff'fffe),

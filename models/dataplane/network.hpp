@@ -18,6 +18,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,12 +28,14 @@
 #include "models/control/change_log.hpp"
 #include "models/control/timeline.hpp"
 #include "models/dataplane/conntrack.hpp"
+#include "models/dataplane/domain_names.hpp"
 #include "models/dataplane/drops.hpp"
 #include "models/dataplane/endpoint.hpp"
 #include "models/dataplane/flow.hpp"
 #include "models/dataplane/output_port.hpp"
 #include "models/dataplane/packet.hpp"
 #include "models/dataplane/pool.hpp"
+#include "models/dataplane/trace.hpp"
 #include "models/policy/engine.hpp"
 #include "models/service/service_table.hpp"
 #include "models/topology/underlay.hpp"
@@ -57,6 +60,7 @@ struct NetworkParts {
   control::ChangeLog* log = nullptr;       // an observer for each node; null: the initial state only
   const topology::Underlay* underlay = nullptr;
   control::Timeline* timeline = nullptr;  // brings the log and the states; null: the initial state only
+  DomainNames* names = nullptr;  // what agents learn of domain names; null: rules by name decide nothing surely
 };
 
 /// What the dataplane knows when a packet reaches its socket.
@@ -104,17 +108,6 @@ struct PacketCounts {
   bool is_conserved() const {
     return sent == delivered + dropped + in_flight && sent_bytes == delivered_bytes + dropped_bytes + in_flight_bytes;
   }
-};
-
-/// One step of a traced flow's packet.
-struct TraceRecord {
-  Time start;     // of the step
-  Duration cost;  // on the core or the line; waiting is the gap before `start`
-  Duration latency;
-  FlowHandle flow;  // the sender's half
-  std::uint16_t ordinal = 0;
-  cni::Step step = cni::Step::node_cpu;
-  Place place;
 };
 
 /// A drop row in words.
@@ -180,7 +173,8 @@ class Network {
   std::uint64_t unswept_conntrack_count(cluster::NodeId node) const { return conntrack_.count(node.index()); }
   /// The longest unfinished work of any core of any machine. O(cores).
   Duration longest_cpu_backlog() const;
-  const std::vector<TraceRecord>& trace() const { return trace_; }
+  /// The packets of traced flows, in the order in which they were sent.
+  const std::vector<TracedPacket>& trace() const { return trace_; }
   const OutputPort& port(topology::PortId id) const { return ports_[id.index()]; }
   std::string place_name(Place place) const;
   std::size_t memory_bytes() const;
@@ -190,6 +184,8 @@ class Network {
   /// The Service ports, which every state has under the same ids; backends are those of the beginning.
   const service::ServiceTable& services() const { return service_tables_.front(); }
   const cni::Profile& profile() const { return profile_; }
+  /// The machine that an end sits on: a node's number, or that of the gateway.
+  std::uint16_t machine_of(End end) const;
   /// Every pod that ever is; which are there now, and with which labels and endpoints, is in current_state().
   const cluster::Cluster& cluster() const { return cluster_; }
   const cluster::Cluster& current_state() const {
@@ -208,6 +204,14 @@ class Network {
     Duration latency;
     bool is_free() const { return cost == Duration::zero() && latency == Duration::zero(); }
     Visit operator+(const Visit& other) const { return {cost + other.cost, latency + other.latency}; }
+    Visit operator-(const Visit& other) const { return {cost - other.cost, latency - other.latency}; }
+  };
+  /// What being its flow's first packet costs at a machine, by what asked for it.
+  struct FirstCosts {
+    Visit service;
+    Visit egress;
+    Visit ingress;  // on one machine both ends are paid at once
+    Visit all() const { return service + egress + ingress; }
   };
   /// What a first packet met: it may pass, or is lost for `reason`.
   struct Judgement {
@@ -269,9 +273,15 @@ class Network {
   Judgement admit(FlowHandle source, std::uint8_t flags, FlowHandle& made);
   policy::Verdict ask(const Flow& flow, policy::Direction direction, control::Version version);
   bool confirm(FlowHandle handle, Flow& flow, std::uint8_t flags, bool from_initiator);
+  void finish_first_arrival(std::uint32_t packet, const Flow& flow, Visit visit, Visit extra);
   void set_visits(Flow& flow, bool remote_is_subject);
   Visit first_visit(const Flow& flow, policy::Direction direction);
   std::uint32_t rules_of(cluster::PodId pod, policy::Direction direction, control::Version version);
+  // visit_steps.hpp
+  template <class Take>
+  void each_step(const Flow& flow, policy::Direction direction, bool remote_is_subject, Take take) const;
+  template <class Take>
+  void each_first_step(const Flow& flow, policy::Direction direction, Take take);
 
   // changes.cpp: what a timeline changes
   control::Version version_at(std::uint16_t host);
@@ -282,7 +292,6 @@ class Network {
   void build_states();
   End end_at(const Flow& flow);
   bool is_subject(End end) const;
-  std::uint16_t machine_of(End end) const;
   std::uint16_t path_hash(const Flow& flow) const;
   void open_at_destination(std::uint32_t packet);
   void lose_closed(std::uint32_t packet);
@@ -307,10 +316,23 @@ class Network {
     return true;
   }
 
-  // report.cpp
-  [[gnu::cold, gnu::noinline]] void trace_line(const Packet& packet, const des::Booking& booking);
-  [[gnu::cold, gnu::noinline]] void trace_visit(const Flow& flow, FlowHandle sender, std::uint16_t ordinal, bool is_out,
-                                                Time start, Visit visit);
+  // trace.cpp: the record of traced packets
+  static constexpr std::uint32_t kNotTraced = 0xffff'ffff;
+  [[gnu::cold, gnu::noinline]] void trace_launch(std::uint32_t packet, FlowHandle handle, const Flow& flow, Time ready,
+                                                 Visit visit);
+  [[gnu::cold, gnu::noinline]] void trace_arrival(std::uint32_t packet, const Flow& flow, Time ready, Visit visit);
+  [[gnu::cold, gnu::noinline]] void trace_line(std::uint32_t packet, const des::Booking& booking);
+  [[gnu::cold, gnu::noinline]] void trace_answer(std::uint32_t packet, Time begin, Visit visit);
+  [[gnu::cold, gnu::noinline]] void trace_refusal(FlowHandle handle, const Flow& flow, const Packet& packet,
+                                                  const Judgement& judgement, Time ready, Visit visit,
+                                                  const FirstCosts& first);
+  [[gnu::cold, gnu::noinline]] void trace_denied_arrival(std::uint32_t packet, Time begin, Visit visit, Visit extra);
+  [[gnu::cold, gnu::noinline]] void trace_loss(std::uint32_t packet, const DropRow& loss);
+  TracedPacket& begin_trace(const Flow& flow, FlowHandle handle, const Packet& packet);
+  TracedPacket& trace_of(std::uint32_t packet);
+  std::vector<TraceStep> visit_steps(const Flow& flow, policy::Direction direction, Visit visit,
+                                     const FirstCosts* first);
+  void place_steps(TracedPacket& packet, std::vector<TraceStep> steps, std::uint16_t host, Time begin) const;
 
   des::Simulator& simulator_;
   const cluster::Cluster& cluster_;
@@ -318,6 +340,7 @@ class Network {
   policy::PolicyEngine* engine_;
   control::ChangeLog* log_;
   control::Timeline* timeline_;
+  DomainNames* names_;
   const topology::Underlay& underlay_;
   NetworkOptions options_;
   Receiver receiver_;
@@ -358,7 +381,9 @@ class Network {
   random::Stream backend_draws_;
   random::Stream loss_draws_;
   DropTable drops_;
-  std::vector<TraceRecord> trace_;
+  std::vector<TracedPacket> trace_;
+  std::vector<std::uint32_t> trace_by_packet_;  // by place in the pool: into trace_
+  std::optional<FirstCosts> first_costs_;       // of the traced first packet that is being put on its way
   std::vector<IpAddress> externals_;
   boost::unordered_flat_map<IpAddress, ExternalId, std::hash<IpAddress>> externals_by_ip_;
   std::vector<std::vector<cluster::PodId>> host_network_pods_;  // by node

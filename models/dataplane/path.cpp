@@ -87,7 +87,7 @@ void Network::launch(FlowHandle handle, Flow& flow, const Outgoing& out, Visit v
     source = core_sources_ + core;
   }
   if ((flags & kFlowTraced) != 0) [[unlikely]] {
-    trace_visit(flow, handle, packet.ordinal, true, ready - visit.latency - visit.cost, visit);
+    trace_launch(id, handle, flow, ready, visit);
   }
   if ((flags & kFlowLocal) != 0) {
     simulator_.at(ready, sources_.plus(source), deliver_kind_, id);
@@ -122,7 +122,7 @@ void Network::enter_port(std::uint32_t id) {
   port.bytes += wire;
   if constexpr (!kIsPlain) {
     if (packet.is_traced()) {
-      trace_line(packet, booking);
+      trace_line(id, booking);
     }
     if (port.loss != 0 && is_lost_on_line(packet, from)) {
       lose_at_port(id, DropReason::link_loss);
@@ -170,7 +170,8 @@ void Network::arrive(std::uint32_t id) {
         return;
       }
       if (!is_cut) {  // its entry had run out: whether it was taken out already makes no difference
-        visit = visit + judgement.extra;
+        finish_first_arrival(id, flow, visit + judgement.extra, judgement.extra);
+        return;
       }
     }
   }
@@ -187,7 +188,7 @@ void Network::finish_arrival(std::uint32_t id, const Flow& flow, Visit visit) {
   std::uint32_t core = 0;
   const Time ready = book(packet.host, packet.hash, visit, core);
   if (packet.is_traced()) [[unlikely]] {
-    trace_visit(flow, packet.source, packet.ordinal, false, ready - visit.latency - visit.cost, visit);
+    trace_arrival(id, flow, ready, visit);
   }
   simulator_.at(ready, sources_.plus(core_sources_ + core), deliver_kind_, id);
 }
@@ -255,6 +256,14 @@ void Network::lose(std::uint32_t id, DropReason reason, Place place, const polic
     flow = &flows_[packet.target.index()];
   }
   count_drop(reason, place, verdict, version, flow, packet);
+  if (packet.is_traced()) [[unlikely]] {
+    DropRow loss;
+    loss.reason = reason;
+    loss.place = place;
+    loss.verdict = verdict;
+    loss.version = version;
+    trace_loss(id, loss);
+  }
   --in_flight_;
   in_flight_bytes_ -= packet.bytes();
   const FlowHandle source = packet.source;

@@ -281,6 +281,7 @@ void Resolver::take_answer(std::uint32_t index, Response response) {
   if (side.is_bad) {
     lookup.bad_code = rcode;
   }
+  tell_heard(lookup, response.answer);
   if (!lookup.sides[0].is_in || !lookup.sides[1].is_in) {
     if (lookup.sent_sides == 1 && side.is_bad) {  // single-request mode: this server's turn is over
       close_udp_sockets(lookup);
@@ -301,6 +302,13 @@ void Resolver::take_answer(std::uint32_t index, Response response) {
     next_server(index);
   } else {
     end_candidate_by_answers(index);
+  }
+}
+
+void Resolver::tell_heard(const Lookup& lookup, AnswerId answer) const {
+  const std::vector<IpAddress>& addresses = zone_.answer(answer).addresses;
+  if (listener_.call != nullptr && !addresses.empty()) {
+    listener_.call(listener_.target, {lookup.options.client, names_[candidate_name(lookup)], addresses});
   }
 }
 

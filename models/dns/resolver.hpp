@@ -80,6 +80,18 @@ class Resolver {
     owner_ = {&model, [](void* target, const LookupResult& result) { (static_cast<Model*>(target)->*Method)(result); }};
   }
 
+  /// An answer reached its client: what the client's node reads when it learns which addresses a name has.
+  struct Heard {
+    dataplane::End client;
+    std::string_view name;  // that was asked for
+    std::span<const IpAddress> addresses;
+  };
+  /// Who hears of answers with addresses, over UDP and TCP: `void Model::Method(const Heard&)`. One model, or none.
+  template <auto Method, class Model>
+  void on_heard(Model& model) {
+    listener_ = {&model, [](void* target, const Heard& heard) { (static_cast<Model*>(target)->*Method)(heard); }};
+  }
+
   /// A host name as a client would type it, kept with its trailing dot; do it once a workload.
   HostId intern_host(std::string_view host);
 
@@ -150,6 +162,11 @@ class Resolver {
     void (*call)(void* target, const LookupResult& result) = nullptr;
   };
 
+  struct Listener {
+    void* target = nullptr;
+    void (*call)(void* target, const Heard& heard) = nullptr;
+  };
+
   void on_event(const transport::Event& event);
   void on_timer(std::uint32_t index);
 
@@ -160,6 +177,7 @@ class Resolver {
   void send_query(std::uint32_t index, std::size_t side);
   void next_server(std::uint32_t index);
   void take_answer(std::uint32_t index, Response response);
+  void tell_heard(const Lookup& lookup, AnswerId answer) const;
   void round_timed_out(std::uint32_t index);
   void begin_tcp(std::uint32_t index);
   void tcp_event(std::uint32_t index, const transport::Event& event);
@@ -187,6 +205,7 @@ class Resolver {
   des::EventSource source_;
   des::Kind timer_kind_;
   Owner owner_;
+  Listener listener_;
 
   std::vector<IpAddress> cluster_dns_;
   std::vector<ResolvConf> confs_;

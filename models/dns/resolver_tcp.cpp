@@ -42,6 +42,8 @@ void Resolver::tcp_event(std::uint32_t index, const Event& event) {
       if (event.bytes >= expected) {
         lookup.has_heard = true;
         lookup.sides = {Side{a, true, false}, Side{aaaa, true, false}};
+        tell_heard(lookup, a);
+        tell_heard(lookup, aaaa);
         end_candidate_by_answers(index);
       }
       return;

@@ -14,7 +14,8 @@ using transport::SocketHandle;
 namespace {
 constexpr std::uint32_t kNone = 0xffff'ffff;
 constexpr std::uint32_t kForwards = 0x4000'0000;  // draws of a query's forwards, apart from those of its own flow
-constexpr std::uint32_t kClosing = 127;           // ServerCookie::queries of a connection that takes no more
+constexpr std::uint32_t kFormerrBytes = 12;  // a header alone (RFC 1035 section 4.1.1): what is no question gets it
+constexpr std::uint32_t kClosing = 127;      // ServerCookie::queries of a connection that takes no more
 }  // namespace
 
 Time CoreStation::book(Time now, Duration work) {
@@ -96,7 +97,12 @@ void NameServers::on_datagram(const Event& event) {
     server = server_of(event.socket);
     transport_.set_cookie(event.socket, ServerCookie{event.socket.value(), server, 0}.value());
   }
-  begin(server, event.socket, Question::from_tag(event.tag), false);
+  const Question question = Question::from_tag(event.tag);
+  if (question.name.index() >= names_.size()) {
+    transport_.send_datagram(event.socket, kFormerrBytes, event.tag);  // some other program's datagram
+    return;
+  }
+  begin(server, event.socket, question, false);
 }
 
 void NameServers::on_connection(const Event& event) {
@@ -143,6 +149,7 @@ void NameServers::begin(std::uint32_t server, SocketHandle socket, Question ques
   job.is_active = true;
   job.identity = network_.flow(socket).identity;
   job.account = network_.flow(socket).account;
+  job.is_traced = (network_.flow(socket).flags & dataplane::kFlowTraced) != 0;
   Server& station = servers_[server];
   if (station.is_outside) {  // its own delay is part of the way there
     reply(index, zone_.resolve(question.name, question.type, Zone::Scope::outside));
@@ -182,6 +189,7 @@ void NameServers::forward(std::uint32_t index) {
   options.account = job.account;
   options.application = upstream_application_;
   options.cookie = std::uint64_t{job.generation} << 32 | index;
+  options.is_traced = job.is_traced;
   job.upstream = transport_.open_udp(options);
   ++job.attempts;
   simulator_.arm(job.timer, simulator_.now() + options_.forward_timeout, source_, forward_kind_, index);

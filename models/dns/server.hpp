@@ -69,6 +69,7 @@ class NameServers {
     std::uint32_t account = 0;   // of the client's flow, for drops
     std::uint16_t attempts = 0;
     bool is_tcp = false;
+    bool is_traced = false;
     bool is_active = false;
     Time forwarded_at;
     des::Timer timer;

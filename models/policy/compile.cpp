@@ -209,11 +209,13 @@ class Compiler {
                                     .policy = policy,
                                     .rule = static_cast<std::uint16_t>(r),
                                     .action = rules[r].action,
-                                    .is_uncertain = peer.kind == AdminPeer::Kind::domain_names && names_ == nullptr});
+                                    .is_uncertain = peer.kind == AdminPeer::Kind::domain_names && !is_resolved(peer)});
         }
       }
     }
   }
+
+  bool is_resolved(const AdminPeer& peer) const { return names_ != nullptr && names_->resolves(peer.domain_names); }
 
   /// None when nothing in this cluster can match.
   PeerRuleId admin_peer(const AdminPeer& peer, RuleAction action) {
@@ -222,7 +224,7 @@ class Compiler {
       case AdminPeer::Kind::pods:
         return pods_rule(namespaces_matching(peer.namespace_selector), peer.pod_selector);
       case AdminPeer::Kind::domain_names:
-        return names_ == nullptr ? plain_rule(Compiled::kStrangers) : block_rule(Compiled::kIpBlock, cidrs_of(peer));
+        return !is_resolved(peer) ? plain_rule(Compiled::kStrangers) : block_rule(Compiled::kIpBlock, cidrs_of(peer));
       case AdminPeer::Kind::networks:
         return block_rule(Compiled::kIpBlock, cidrs_of(peer));
       case AdminPeer::Kind::nodes:

@@ -79,6 +79,13 @@ bool precedes(const AdminPolicy& a, const AdminPolicy& b) {
   return std::tie(a.tier, a.priority, a.name, a.kind) < std::tie(b.tier, b.priority, b.name, b.kind);
 }
 
+bool DomainTable::resolves(const std::vector<std::string>& patterns) const {
+  return is_complete || std::all_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+           return std::any_of(entries.begin(), entries.end(),
+                              [&](const Entry& entry) { return domain_matches(pattern, entry.name); });
+         });
+}
+
 bool domain_matches(std::string_view pattern, std::string_view name) {
   pattern = without_final_dot(pattern);
   name = without_final_dot(name);

@@ -145,13 +145,16 @@ struct PolicySet {
 };
 
 /// What domain names stand for, as whoever plays DNS knows it: a pattern of a rule matches the addresses of every name
-/// that matches it.
+/// that matches it. Where the table is not complete, a rule one of whose patterns matches no name of it is unresolved.
 struct DomainTable {
   struct Entry {
     std::string name;  // "www.example.org"
     std::vector<IpAddress> addresses;
   };
   std::vector<Entry> entries;
+  bool is_complete = true;
+  /// Whether what a rule's patterns stand for is known.
+  bool resolves(const std::vector<std::string>& patterns) const;
 };
 
 /// Whether a domainNames item matches a name: itself, or "*." and one label or more before the rest. Case and a final

@@ -137,7 +137,7 @@ class RuleJudge {
         return judge_networks(peer);
       case AdminPeer::Kind::domain_names: {
         const std::string names = fmt::format("domainNames {}", fmt::join(peer.domain_names, ", "));
-        if (names_ == nullptr) {
+        if (names_ == nullptr || !names_->resolves(peer.domain_names)) {
           return is_selectable() ? failed(names + " mean addresses outside the cluster")
                                  : Judgement{.criteria = 2, .is_uncertain = true};
         }

@@ -45,16 +45,19 @@ PlayedCluster::PlayedCluster(const PlayedClusterInput& input)
       timeline(input_.timeline != nullptr
                    ? std::optional<control::Timeline>(std::in_place, *input_.timeline, input_.seed)
                    : std::nullopt),
+      names(domain_names(*input_.engine, input_.timeline)),
       network(simulator,
               {.cluster = &cluster,
                .profile = &input_.engine->profile(),
                .engine = input_.engine,
                .log = &log,
                .underlay = &underlay,
-               .timeline = timeline ? &*timeline : nullptr},
+               .timeline = timeline ? &*timeline : nullptr,
+               .names = &names},
               {.seed = input_.seed, .underlay_mtu = input_.underlay.mtu}),
       transport(simulator, network, {.seed = input_.seed}),
-      dns(simulator, transport, network, cluster, dns_options(input_)) {
+      dns(simulator, transport, network, cluster, dns_options(input_)),
+      learning(simulator, network, dns.resolver(), names, dns_options(input_).answer_ttl) {
   if (timeline) {
     dns.zone().update(input_.engine->cluster());  // that of the beginning, where all pods are not there yet
   }

@@ -7,6 +7,7 @@
 #include "models/control/change_log.hpp"
 #include "models/control/timeline.hpp"
 #include "models/dns/dns.hpp"
+#include "models/workload/learning.hpp"
 #include "models/workload/spec.hpp"
 #include "sim/des/simulator.hpp"
 
@@ -40,9 +41,11 @@ class PlayedCluster {
   const topology::Underlay underlay;
   control::ChangeLog log;
   std::optional<control::Timeline> timeline;
+  dataplane::DomainNames names;
   dataplane::Network network;
   transport::Transport transport;
   dns::Dns dns;
+  const NameLearning learning;
 };
 
 }  // namespace podwire::workload

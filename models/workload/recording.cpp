@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "models/workload/sampling.hpp"
 
 namespace podwire::workload {
@@ -134,6 +136,31 @@ void RequestLog::write_drops(const RunResult& result) {
   writer_->write_table("/reachability", reachability);
 }
 
+// A change's text lists what it did object by object: "apply backend/networkpolicy/late; delete frontend/pod/web".
+void RequestLog::write_changes(const RunResult& result) {
+  record::Table changes{
+      .columns = {integer("change", "its number in this run, from 1"), integer("made", "ns since the start of the run"),
+                  text("policy_set"), text("what", "apply, delete, label, patch, scale, start …"), text("object"),
+                  integer("first_enforced", "ns; by the first node; -1: it concerns no policy"),
+                  integer("last_enforced", "ns; by the last node; -1 likewise")},
+      .cells = {}};
+  for (std::size_t i = 0; i < result.changes.size(); ++i) {
+    const ChangeRow& row = result.changes[i];
+    for (std::size_t begin = 0; begin <= row.text.size();) {
+      const std::size_t end = std::min(row.text.find("; ", begin), row.text.size());
+      const std::string part = row.text.substr(begin, end - begin);
+      const std::size_t space = std::min(part.find(' '), part.size());
+      changes.cells.insert(changes.cells.end(),
+                           {number(i + 1), row.made.ns(), input_.engine->policies().name, part.substr(0, space),
+                            space < part.size() ? part.substr(space + 1) : std::string(),
+                            row.concerns_policy ? row.first_enforced.ns() : std::int64_t{-1},
+                            row.concerns_policy ? row.last_enforced.ns() : std::int64_t{-1}});
+      begin = end + 2;
+    }
+  }
+  writer_->write_table("/changes", changes);
+}
+
 void RequestLog::write_histograms(const RunResult& result) {
   const std::pair<const char*, stats::Histogram WorkloadResult::*> parts[] = {
       {"dns", &WorkloadResult::dns}, {"connect", &WorkloadResult::connect}, {"total", &WorkloadResult::total}};
@@ -157,6 +184,9 @@ void RequestLog::finish(const RunResult& result, const Sampler& sampler) {
   write_objects();
   write_summary(result);
   write_drops(result);
+  if (!result.changes.empty()) {
+    write_changes(result);
+  }
   write_histograms(result);
   if (sampler.size() > 0) {
     record::Table links{.columns = {text("name")}, .cells = {}};

@@ -53,6 +53,7 @@ class RequestLog {
   void write_objects();
   void write_summary(const RunResult& result);
   void write_drops(const RunResult& result);
+  void write_changes(const RunResult& result);
   void write_histograms(const RunResult& result);
 
   const RunInput& input_;

@@ -196,16 +196,20 @@ TEST(PodPath, TraceShowsEachStepOnceAndTheyAddUp) {
                                                  .is_traced = true});
   town.transport().send_datagram(socket, 100, 0);
   town.run_for(1_ms);
+  ASSERT_EQ(town.network().trace().size(), 1u);
+  const TracedPacket& packet = town.network().trace().front();
   std::vector<std::string_view> names;
   Time end = Time::start();
-  for (const TraceRecord& record : town.network().trace()) {
-    names.push_back(to_string(record.step));
-    EXPECT_EQ(record.start, end) << names.back();  // a calm network: no waiting, so no gaps
-    end = record.start + record.cost + record.latency;
+  for (const TraceStep& step : packet.steps) {
+    names.push_back(to_string(step.step));
+    EXPECT_EQ(step.start, end) << names.back();
+    EXPECT_EQ(step.wait, Duration::zero()) << names.back();  // a calm network
+    end = step.end();
   }
-  // No policy isolates the pods, but Calico's chains are walked for each pod's packet.
-  EXPECT_EQ(names, (std::vector<std::string_view>{"egress-policy", "service-nat", "conntrack", "encapsulate",
-                                                  "node-cpu", "nic-tx", "switch", "decapsulate", "node-cpu",
+  EXPECT_TRUE(packet.is_delivered(town.simulator().now()));
+  // No policy isolates the pods, but Calico's chains are walked for each pod's packet; DNAT comes before them.
+  EXPECT_EQ(names, (std::vector<std::string_view>{"node-cpu", "conntrack", "service-nat", "egress-policy",
+                                                  "encapsulate", "nic-tx", "switch", "decapsulate", "node-cpu",
                                                   "conntrack", "ingress-policy", "deliver"}));
 }
 

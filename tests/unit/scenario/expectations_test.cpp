@@ -13,6 +13,7 @@ struct ExpectationsTest : testing::Test {
   PolicySetPlan plan;
   ExpectationFile file;
   workload::RunResult run;
+  std::size_t state = 0;
 
   void SetUp() override {
     plan.workloads.emplace_back();
@@ -33,7 +34,7 @@ struct ExpectationsTest : testing::Test {
     file.bounds.push_back(bound);
   }
   ExpectationResult check() {
-    const Expectation expectation{.file = &file};
+    const Expectation expectation{.file = &file, .state = state};
     return check_workload(plan, expectation, run);
   }
 };
@@ -42,6 +43,25 @@ TEST_F(ExpectationsTest, ABoundThatHoldsPasses) {
   play(999, 1);
   expect(Measure::success, Threshold::Compare::at_least, 0.999);
   EXPECT_EQ(check().status, Status::passed);
+}
+
+TEST_F(ExpectationsTest, ABoundAtATimeIsOnTheRequestsBetweenTwoChanges) {
+  // 60 requests before the change, all ok; 40 after it, of which 10 are.
+  play(70, 30);
+  run.workloads[0].phases.resize(2);
+  run.workloads[0].phases[0].requests = 60;
+  run.workloads[0].phases[0].outcomes[static_cast<std::size_t>(Outcome::ok)] = 60;
+  run.workloads[0].phases[1].requests = 40;
+  run.workloads[0].phases[1].outcomes[static_cast<std::size_t>(Outcome::ok)] = 10;
+  expect(Measure::success, Threshold::Compare::equal, 0.25);
+  EXPECT_EQ(check().status, Status::failed);  // of all: 70 %
+  file.at = 5_s;
+  state = 1;
+  EXPECT_EQ(check().status, Status::passed);
+  EXPECT_EQ(check().measured, "bound 25.0% (10 of 40)");
+  EXPECT_EQ(check().subject, "workload browse at 5.00s");
+  state = 2;  // a change after the run's end was never made: nothing arrived after it
+  EXPECT_EQ(check().status, Status::inconclusive);
 }
 
 TEST_F(ExpectationsTest, AMissedBoundSaysWhatWasMeasuredAndWhy) {

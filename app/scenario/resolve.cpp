@@ -1,0 +1,119 @@
+#include "app/scenario/resolve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/scenario/names.hpp"
+#include "models/dataplane/domain_names.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::scenario {
+
+void resolve_workloads(const ScenarioFile& scenario, PolicySetPlan& plan, Diagnostics& diagnostics) {
+  for (const WorkloadFile& file : scenario.workloads) {
+    workload::WorkloadSpec spec = file.spec;
+    const auto source = resolve_source(plan.cluster(), file.from, diagnostics);
+    if (source) {
+      spec.from = *source;
+    }
+    if (resolve_target(plan.cluster(), file, spec, diagnostics) && source) {
+      plan.workloads.push_back(std::move(spec));
+    }
+  }
+}
+
+void resolve_expectations(const ScenarioFile& file, PolicySetPlan& plan, std::set<std::size_t>& reported,
+                          Diagnostics& diagnostics) {
+  for (std::size_t number = 0; number < file.expectations.size(); ++number) {
+    const ExpectationFile& written = file.expectations[number];
+    const bool applies =
+        written.policy_sets.empty() || std::any_of(written.policy_sets.begin(), written.policy_sets.end(),
+                                                   [&](const Text& name) { return name.text == plan.name; });
+    if (!applies) {
+      continue;
+    }
+    Expectation expectation{.file = &written, .number = number, .connection = {}, .workload = 0};
+    if (written.workload.empty()) {
+      Diagnostics problems;
+      if (written.at && plan.timeline != nullptr) {
+        expectation.state = plan.timeline->state_at(*written.at);
+      }
+      const cluster::Cluster& cluster =
+          expectation.state == 0 ? plan.cluster() : *plan.timeline->clusters[expectation.state];
+      expectation.connection =
+          resolve_connection(cluster, written.from, written.to, written.protocol, written.port, problems);
+      // The names are the same in every policy set; only the first one that uses the item reports.
+      if (reported.insert(number).second) {
+        diagnostics.append(problems);
+      }
+      if (!expectation.connection) {
+        continue;
+      }
+    } else {
+      const auto at = std::find_if(file.workloads.begin(), file.workloads.end(),
+                                   [&](const WorkloadFile& w) { return w.spec.name == written.workload.text; });
+      if (at == file.workloads.end()) {
+        continue;  // reported by check_names()
+      }
+      expectation.workload = static_cast<std::size_t>(at - file.workloads.begin());
+      if (written.at && plan.timeline != nullptr) {
+        expectation.state = plan.timeline->state_at(*written.at);
+      }
+    }
+    plan.expectations.push_back(std::move(expectation));
+  }
+}
+
+void check_names(const ScenarioFile& file, const std::vector<std::string>& chosen, Diagnostics& diagnostics) {
+  std::vector<std::string> sets;
+  for (const PolicySetFile& set : file.policy_sets) {
+    sets.push_back(set.name);
+  }
+  std::vector<std::string> workloads;
+  for (const WorkloadFile& w : file.workloads) {
+    workloads.push_back(w.spec.name);
+  }
+  const auto check_set = [&](const std::string& name, Span span) {
+    if (std::find(sets.begin(), sets.end(), name) == sets.end()) {
+      diagnostics.error("unknown-policy-set", fmt::format("there is no policy set \"{}\"", printable(name)), span,
+                        suggestion(name, sets));
+    }
+  };
+  for (const std::string& name : chosen) {
+    check_set(name, {});
+  }
+  for (const EventFile& event : file.events) {
+    for (const Text& name : event.policy_sets) {
+      check_set(name.text, name.span);
+    }
+  }
+  for (const ExpectationFile& expectation : file.expectations) {
+    for (const Text& name : expectation.policy_sets) {
+      check_set(name.text, name.span);
+    }
+    const Text& name = expectation.workload;
+    if (!name.empty() && std::find(workloads.begin(), workloads.end(), name.text) == workloads.end()) {
+      diagnostics.error("unknown-workload", fmt::format("there is no workload \"{}\"", printable(name.text)), name.span,
+                        suggestion(name.text, workloads));
+    }
+  }
+}
+
+std::unique_ptr<policy::DomainTable> declared_names(const policy::PolicySet& policies,
+                                                    const dns::ExternalRecords& externals) {
+  const std::vector<std::string> patterns = dataplane::DomainNames::patterns_of(policies);
+  auto table = std::make_unique<policy::DomainTable>();
+  table->is_complete = false;
+  for (const auto& [name, addresses] : externals) {
+    const bool is_asked = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+      return policy::domain_matches(pattern, name);
+    });
+    if (is_asked) {
+      table->entries.push_back({.name = name, .addresses = addresses});
+    }
+  }
+  return table->entries.empty() ? nullptr : std::move(table);
+}
+
+}  // namespace podwire::scenario
