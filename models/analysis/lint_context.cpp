@@ -37,7 +37,7 @@ LintContext::LintContext(const LintInput& given)
   for (std::size_t w = 0; w < cluster.workloads.size(); ++w) {
     const cluster::Workload& workload = cluster.workloads[w];
     has_pods = has_pods || (!workload.is_added && !workload.pods.empty());
-    const auto& entries = engine.compiled().view.pods;
+    const auto& entries = engine.view().pods;
     const std::size_t first = kinds_[workload.name_space.index()].size();
     for (const cluster::PodId pod : workload.pods) {
       std::vector<PodKind>& kinds = kinds_[workload.name_space.index()];

@@ -139,7 +139,7 @@ class Reach {
     end.first_variant = static_cast<std::uint32_t>(variants_.size());
     std::vector<std::pair<PodEntry, cluster::NodeId>> entries;
     for (const cluster::PodId member : pods) {
-      PodEntry entry = compiled_.view.pods[member.index()];
+      PodEntry entry = engine_.view().pods[member.index()];
       if (entry.is_stranger && !entry.is_node_traffic) {
         continue;  // finished
       }
@@ -218,8 +218,8 @@ class Reach {
       if (family == IpFamily::v4 ? !has_v4 : !has_v6) {
         continue;
       }
-      for (std::uint32_t a = 0; a < compiled_.atoms.size(); ++a) {
-        const auto [first, last] = compiled_.atoms.range(policy::AtomId(a));
+      for (std::uint32_t a = 0; a < engine_.view().addresses->atoms.size(); ++a) {
+        const auto [first, last] = engine_.view().addresses->atoms.range(policy::AtomId(a));
         if (first.family() == family) {
           external_.push_back({.atom = a, .first = first, .last = last});
         }

@@ -12,9 +12,8 @@ constexpr std::uint32_t kManyNamespaces = 0xffff'fffe;
 
 }  // namespace
 
-PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()) {
+PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()), addresses_(*engine.view().addresses) {
   has_tiers_ = !compiled_.tier_lists.empty();
-  stranger_count_ = compiled_.stranger_count;
   index_peers();
   index_rules();
   index_groups();
@@ -22,7 +21,14 @@ PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()) {
 }
 
 void PortRows::index_peers() {
-  for (std::uint32_t p = stranger_count_; p < compiled_.peers.size(); ++p) {
+  for (std::uint32_t p = 0; p < compiled_.peers.size(); ++p) {
+    const std::uint32_t number = compiled_.peers[p][1];
+    if (compiled_.is_stranger(PeerId(p))) {
+      const bool is_address = compiled_.peers[p][0] == kNone && number != kNone;
+      stranger_peers_.emplace_back(
+          PeerId(p), is_address ? addresses_.atoms.atom_of(compiled_.atom_starts[number]).value() : kNone);
+      continue;
+    }
     const ClassId id = compiled_.class_of(PeerId(p));
     const std::uint32_t name_space = compiled_.classes[id.value()][0];
     peer_index_.add({}, name_space, p);
@@ -30,8 +36,8 @@ void PortRows::index_peers() {
       peer_index_.add(label, name_space, p);
       peer_counts_.add(label);
     }
-    if (const std::uint32_t atom = compiled_.peers[p][1]; atom != kNone) {
-      pods_by_atom_.emplace_back(atom, PeerId(p));
+    if (number != kNone) {
+      pods_by_atom_.emplace_back(compiled_.atom_starts[number], PeerId(p));
     }
   }
   peer_index_.finish();
@@ -156,10 +162,9 @@ template <class Visit>
 void PortRows::for_each_matching_pod_peer(PeerRuleId rule, Visit visit) const {
   const std::span<const std::uint32_t> words = compiled_.peer_rules[rule.value()];
   if (words[0] == Compiled::kIpBlock) {
-    const std::span<const std::uint32_t> ranges = compiled_.ip_blocks[words[1]];
-    for (std::size_t i = 0; i < ranges.size(); i += 2) {
-      auto at = std::lower_bound(pods_by_atom_.begin(), pods_by_atom_.end(), std::pair(ranges[i], PeerId(0u)));
-      for (; at != pods_by_atom_.end() && at->first < ranges[i + 1]; ++at) {
+    for (const auto& [first, last] : compiled_.ranges_of_block(words[1])) {
+      auto at = std::lower_bound(pods_by_atom_.begin(), pods_by_atom_.end(), std::pair(first, PeerId(0u)));
+      for (; at != pods_by_atom_.end() && at->first <= last; ++at) {
         visit(at->second);
       }
     }
@@ -189,7 +194,9 @@ void PortRows::load_egress(GroupId group) {
   egress_ = group;
   std::fill(to_peer_.begin(), to_peer_.end(), PortSets::kEmpty);
   const std::span<const PortSetId> strangers = granted_to_strangers(group);
-  std::copy(strangers.begin(), strangers.end(), to_peer_.begin());
+  for (const auto& [peer, atom] : stranger_peers_) {
+    to_peer_[peer.index()] = atom == kNone ? for_anyone_ : strangers[atom];
+  }
   const auto add = [&](const Grant& grant, PeerId peer) {
     const PortSetId ports = compiled_.resolve(grant.ports, compiled_.names_of(compiled_.class_of(peer)));
     to_peer_[peer.index()] = compiled_.port_sets.unite(to_peer_[peer.index()], ports);
@@ -197,8 +204,10 @@ void PortRows::load_egress(GroupId group) {
   for (const std::uint32_t s : compiled_.segments_of(group)) {
     for (const Grant& grant : compiled_.segments[s].grants) {
       if (compiled_.peer_rules[grant.peer.value()][0] == Compiled::kAny) {
-        for (std::uint32_t p = stranger_count_; p < compiled_.peers.size(); ++p) {
-          add(grant, PeerId(p));
+        for (std::uint32_t p = 0; p < to_peer_.size(); ++p) {
+          if (!compiled_.is_stranger(PeerId(p))) {
+            add(grant, PeerId(p));
+          }
         }
       } else {
         for_each_matching_pod_peer(grant.peer, [&](PeerId peer) { add(grant, peer); });
@@ -234,25 +243,25 @@ std::span<const AllowedPorts> PortRows::stranger_ports(GroupId group) {
   const std::span<const PortSetId> granted = granted_to_strangers(group);
   stranger_ports_.clear();
   for (std::uint32_t p = 0; p < granted.size(); ++p) {
-    stranger_ports_.push_back(compiled_.ports_for(group, PeerId(p), granted[p]));
+    stranger_ports_.push_back(compiled_.ports_for(group, addresses_.strangers[p], granted[p]));
   }
   return stranger_ports_;
 }
 
 std::span<const PortSetId> PortRows::granted_to_strangers(GroupId id) {
   const Group& group = compiled_.groups[id.index()];
-  PortSetId for_anyone = PortSets::kEmpty;
-  strangers_.assign(stranger_count_, PortSets::kEmpty);
+  for_anyone_ = PortSets::kEmpty;
+  strangers_.assign(addresses_.atoms.size(), PortSets::kEmpty);
   for (const std::uint32_t s : compiled_.segments_of(id)) {
     for (const Grant& grant : compiled_.segments[s].grants) {
       const std::span<const std::uint32_t> words = compiled_.peer_rules[grant.peer.value()];
       const PortSetId ports = compiled_.resolve(grant.ports, own_names(group));
       if (words[0] == Compiled::kAny) {
-        for_anyone = compiled_.port_sets.unite(for_anyone, ports);
+        for_anyone_ = compiled_.port_sets.unite(for_anyone_, ports);
       } else if (words[0] == Compiled::kIpBlock) {
-        const std::span<const std::uint32_t> ranges = compiled_.ip_blocks[words[1]];
-        for (std::size_t i = 0; i < ranges.size(); i += 2) {
-          for (std::uint32_t atom = ranges[i]; atom < ranges[i + 1]; ++atom) {
+        for (const auto& [first, last] : compiled_.ranges_of_block(words[1])) {
+          const std::uint32_t end = addresses_.atoms.atom_of(last).value();
+          for (std::uint32_t atom = addresses_.atoms.atom_of(first).value(); atom <= end; ++atom) {
             strangers_[atom] = compiled_.port_sets.unite(strangers_[atom], ports);
           }
         }
@@ -260,7 +269,7 @@ std::span<const PortSetId> PortRows::granted_to_strangers(GroupId id) {
     }
   }
   for (PortSetId& ports : strangers_) {
-    ports = compiled_.port_sets.unite(ports, for_anyone);
+    ports = compiled_.port_sets.unite(ports, for_anyone_);
   }
   return strangers_;
 }

@@ -69,7 +69,8 @@ class PortRows {
   }
 
   Compiled& compiled_;
-  std::uint32_t stranger_count_ = 0;  // peers below this are strangers
+  const Addresses& addresses_;
+  std::vector<std::pair<PeerId, std::uint32_t>> stranger_peers_;  // with the atom, none for nodes that are no addresses
 
   // Ingress: peer → rules → segments → groups.
   LabelIndex rule_index_;
@@ -85,11 +86,12 @@ class PortRows {
   // Egress: group → rules → peers.
   LabelIndex peer_index_;
   LabelCounts peer_counts_;
-  std::vector<std::pair<std::uint32_t, PeerId>> pods_by_atom_;  // sorted
+  std::vector<std::pair<IpAddress, PeerId>> pods_by_atom_;  // by the start of the atom, sorted
   std::vector<PortSetId> to_peer_;
   GroupId egress_;
 
-  std::vector<PortSetId> strangers_;
+  std::vector<PortSetId> strangers_;  // by atom
+  PortSetId for_anyone_;              // what rules without peers give to strangers
   std::vector<AllowedPorts> stranger_ports_;
 
   bool has_tiers_ = false;
