@@ -4,12 +4,18 @@
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <ctime>
+#include <deque>
+#include <functional>
 #include <random>
 
 #include "bench/tenants.hpp"
 #include "models/analysis/diff.hpp"
 #include "models/analysis/lint.hpp"
 #include "models/analysis/reach.hpp"
+#include "models/cluster/snapshot.hpp"
+#include "models/policy/difference.hpp"
 #include "models/policy/engine.hpp"
 
 namespace {
@@ -35,21 +41,22 @@ struct World {
   Objects objects;
   Town town;
   cni::Profile profile;
-  explicit World(const std::string& text, std::uint32_t nodes = 5'000) : objects(text), town(objects.store, nodes) {}
+  explicit World(const std::vector<std::string>& texts, std::uint32_t nodes = 5'000)
+      : objects(texts), town(objects.store, nodes) {}
 };
 
 World& world(std::int64_t is_each_its_own) {
   static std::unique_ptr<World> kept[2];
   auto& it = kept[is_each_its_own];
   if (it == nullptr) {
-    it = std::make_unique<World>(tenants(is_each_its_own != 0).text());
+    it = std::make_unique<World>(tenants(is_each_its_own != 0).texts());
   }
   return *it;
 }
 
 /// From parsed objects to a compiled engine.
 void ObjectsToEngine(benchmark::State& state) {
-  const Objects objects(tenants(state.range(0) != 0).text());
+  const Objects objects(tenants(state.range(0) != 0).texts());
   const double before = peak_mib();
   const cni::Profile profile;
   std::size_t bytes = 0;
@@ -148,6 +155,134 @@ void VerdictCold(benchmark::State& state) {
 }
 BENCHMARK(VerdictCold)->Arg(0)->Arg(1)->Iterations(1 << 18);
 
+// ---- recompiling by difference
+
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+enum Kind : std::int64_t {
+  kPort,        // of a rule
+  kAddRemove,   // a policy comes and goes
+  kSubject,     // a policy selects other pods
+  kBlock,       // an ipBlock with boundaries that nobody had
+  kKey,         // a label that no selector read, which every pod has
+  kCompared,    // as kPort, and the two sets are compared to find it
+  kPodLabel,    // of a pod
+  kPodGone,     // and back
+  kSpaceLabel,  // of a namespace, which ten policies look for
+};
+
+/// Two sets by turns, so that each state has one of its own; a change is made in both.
+class ChangingPolicies {
+ public:
+  explicit ChangingPolicies(const policy::PolicySet& set) : sets_{set, set} {}
+  const policy::PolicySet& now() const { return sets_[turn_]; }
+  template <class Alter>
+  const policy::PolicySet& change(Alter alter) {
+    last_(sets_[1 - turn_]);
+    turn_ = 1 - turn_;
+    alter(sets_[turn_]);
+    last_ = alter;
+    return sets_[turn_];
+  }
+
+ private:
+  policy::PolicySet sets_[2];
+  std::size_t turn_ = 0;
+  std::function<void(policy::PolicySet&)> last_ = [](policy::PolicySet&) {};
+};
+
+void alter_policy(policy::PolicySet& set, Kind kind, std::size_t at, unsigned i) {
+  policy::NetworkPolicy& policy = set.network_policies[at];
+  switch (kind) {
+    case kAddRemove:
+      if (policy.name == "p2") {
+        set.network_policies.erase(set.network_policies.begin() + static_cast<std::ptrdiff_t>(at));
+      } else {
+        policy::NetworkPolicy added = set.network_policies[at - 1];
+        added.name = "p2";
+        set.network_policies.insert(set.network_policies.begin() + static_cast<std::ptrdiff_t>(at), added);
+      }
+      break;
+    case kSubject:
+      policy.pod_selector.requirements.at(0).values = {fmt::format("app-{}", i % 5)};
+      break;
+    case kBlock:
+      policy.ingress.at(0).peers.assign(1, {});
+      policy.ingress.at(0).peers[0].ip_block = policy::IpBlock{
+          .cidr = Cidr(IpAddress::v4(10, 244 + i / 65'536, i / 256 % 256, i % 256), 32), .except = {}, .span = {}};
+      break;
+    case kKey:
+      policy.pod_selector.requirements.at(0).key = i % 2 == 0 ? "version" : "pod-template-hash";
+      break;
+    default:
+      policy.ingress.at(0).ports.at(0).first = policy.ingress.at(0).ports.at(0).last =
+          Port(static_cast<std::uint16_t>(1'000 + i % 50'000));
+  }
+}
+
+/// One change a state, in another namespace each; the time of PolicyEngine::next() alone. CPU time.
+void Recompile(benchmark::State& state) {
+  const auto kind = static_cast<Kind>(state.range(0));
+  World& w = world(state.range(1));
+  ChangingPolicies policies(w.town.policies);
+  std::deque<cluster::Cluster> clusters;
+  std::deque<policy::PolicyEngine> engines;
+  const cluster::Cluster* now = &w.town.cluster;
+  engines.emplace_back(*now, policies.now(), w.profile);
+  unsigned i = 0;
+  std::vector<double> times;
+  for (auto _ : state) {
+    const std::size_t tenant = ++i * 7 % 5'000;
+    const std::size_t at = tenant * 4 + 2;
+    policy::PolicyChanges changes;
+    const policy::PolicySet* set = &policies.now();
+    if (kind < kPodLabel) {
+      const std::size_t same = kind == kAddRemove ? 2 : kind == kKey ? 6 : at;
+      changes.network_policies = {{set->network_policies[same].name_space, "p2"}};
+      set = &policies.change([=](policy::PolicySet& it) { alter_policy(it, kind, same, i); });
+    } else {
+      const cluster::PodId pod(i * 7'919 % now->pods.size());
+      cluster::SnapshotChange change;
+      if (kind == kPodLabel) {
+        change.pod_labels = {{pod, {{"app", fmt::format("app-{}", i % 5)}}}};
+      } else if (kind == kPodGone) {
+        (cluster::is_there(*now, pod) ? change.disappear : change.appear).push_back(pod);
+      } else {
+        change.namespace_labels = {{now->namespace_of(pod), {{"team", fmt::format("team-{}", i % 500)}}}};
+      }
+      clusters.push_back(cluster::next_snapshot(*now, w.town.cluster, change));
+      now = &clusters.back();
+      if (clusters.size() > 2) {
+        clusters.pop_front();
+      }
+    }
+    const double start = cpu_seconds();
+    engines.push_back(engines.back().next(*now, *set, nullptr, kind == kCompared ? nullptr : &changes));
+    times.push_back(cpu_seconds() - start);
+    state.SetIterationTime(times.back());
+    if (engines.size() > 2) {
+      engines[engines.size() - 2].release();
+    }
+  }
+  state.counters["first_ms"] = times.front() * 1e3;
+  state.counters["worst_ms"] = *std::max_element(times.begin(), times.end()) * 1e3;
+  state.counters["state_KiB"] = static_cast<double>(engines.back().memory_bytes()) / 1024;
+}
+BENCHMARK(Recompile)
+    ->ArgsProduct({{kPort, kAddRemove, kSubject, kBlock, kKey, kCompared}, {0, 1}})
+    ->Iterations(200)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(Recompile)
+    ->ArgsProduct({{kPodLabel, kPodGone, kSpaceLabel}, {0}})
+    ->Iterations(20)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
 // ---- the worst cases
 
 std::string pods_text(unsigned pods, bool is_each_its_own) {
@@ -173,8 +308,7 @@ std::string everyones_policies(unsigned policies, bool are_alike) {
   std::string out;
   for (unsigned p = 0; p < policies; ++p) {
     const std::string subject =
-        are_alike ? "{}"
-                  : fmt::format("{{matchExpressions: [{{key: app, operator: NotIn, values: [\"{}\"]}}]}}", p);
+        are_alike ? "{}" : fmt::format("{{matchExpressions: [{{key: app, operator: NotIn, values: [\"{}\"]}}]}}", p);
     out += fmt::format(
         "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: p{0}, namespace: one}}\nspec: "
         "{{podSelector: {1}, ingress: [{{from: [{{podSelector: {{matchLabels: {{pod: \"{0}\"}}}}}}], ports: [{{port: "
@@ -188,7 +322,7 @@ World& everyones(std::int64_t kind) {
   static std::unique_ptr<World> kept[3];
   auto& it = kept[kind];
   if (it == nullptr) {
-    it = std::make_unique<World>(pods_text(10'000, kind > 0) + everyones_policies(10'000, kind < 2), 500);
+    it = std::make_unique<World>(std::vector{pods_text(10'000, kind > 0) + everyones_policies(10'000, kind < 2)}, 500);
   }
   return *it;
 }
@@ -239,7 +373,7 @@ World& blocks() {
       }
       text += "]}\n";
     }
-    kept = std::make_unique<World>(text, 10);
+    kept = std::make_unique<World>(std::vector{text}, 10);
   }
   return *kept;
 }
@@ -254,7 +388,7 @@ BENCHMARK(OverlappingBlocks)->Unit(benchmark::kMillisecond);
 void Lint(benchmark::State& state) {
   const bool is_large = state.range(0) != 0;
   const Tenants generator{.namespaces = is_large ? 5'000u : 500u, .policies = is_large ? 4u : 2u};
-  const World w(generator.text());
+  const World w(generator.texts());
   Diagnostics diagnostics;
   std::size_t findings = 0;
   for (auto _ : state) {

@@ -10,7 +10,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "models/cluster/cluster.hpp"
 #include "models/policy/policy.hpp"
@@ -28,9 +30,18 @@ struct Tenants {
   unsigned pods() const { return namespaces * workloads * replicas; }
   static std::string name_of(unsigned n) { return fmt::format("tenant-{:05}", n); }
 
-  std::string text() const {
+  /// In texts of a thousand namespaces: a file holds at most 100,000 documents.
+  std::vector<std::string> texts() const {
+    std::vector<std::string> all;
+    for (unsigned n = 0; n < namespaces; n += 1'000) {
+      all.push_back(text(n, std::min(namespaces, n + 1'000)));
+    }
+    return all;
+  }
+
+  std::string text(unsigned first, unsigned last) const {
     std::string out;
-    for (unsigned n = 0; n < namespaces; ++n) {
+    for (unsigned n = first; n < last; ++n) {
       out += fmt::format(
           "---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {}, labels: {{team: team-{}, env: {}}}}}\n",
           name_of(n), n / 10, n % 3 == 0 ? "dev" : "prod");
@@ -117,9 +128,11 @@ struct Tenants {
 struct Objects {
   SourceMap sources;
   cluster::ObjectStore store;
-  explicit Objects(const std::string& text) {
+  explicit Objects(const std::vector<std::string>& texts) {
     Diagnostics diagnostics;
-    store.add_layer(sources, {.path = "-", .shown_as = "bench", .text = text, .span = {}}, {}, diagnostics);
+    for (const std::string& text : texts) {
+      store.add_layer(sources, {.path = "-", .shown_as = "bench", .text = text, .span = {}}, {}, diagnostics);
+    }
     PODWIRE_CHECK(!diagnostics.has_errors(), "bench", diagnostics.all().front().message);
   }
 };
