@@ -8,6 +8,7 @@
 #include <ctime>
 #include <deque>
 #include <functional>
+#include <map>
 #include <random>
 
 #include "bench/tenants.hpp"
@@ -384,11 +385,20 @@ BENCHMARK(OverlappingBlocks)->Unit(benchmark::kMillisecond);
 
 // ---- lint and diff
 
-/// 10,000 pods in 500 namespaces under 1,000 policies (0), or the whole of Tenants (1).
+World& town_of(bool is_large, bool has_default_deny) {
+  static std::map<std::pair<bool, bool>, std::unique_ptr<World>> kept;
+  auto& it = kept[{is_large, has_default_deny}];
+  if (it == nullptr) {
+    const Tenants generator{
+        .namespaces = is_large ? 5'000u : 250u, .replicas = is_large ? 4u : 8u, .has_default_deny = has_default_deny};
+    it = std::make_unique<World>(generator.texts());
+  }
+  return *it;
+}
+
+/// 10,000 pods in 250 namespaces under 1,000 policies (0), or 100,000 under 20,000 (1); with default denies or without.
 void Lint(benchmark::State& state) {
-  const bool is_large = state.range(0) != 0;
-  const Tenants generator{.namespaces = is_large ? 5'000u : 500u, .policies = is_large ? 4u : 2u};
-  const World w(generator.texts());
+  const World& w = town_of(state.range(0) != 0, state.range(1) != 0);
   Diagnostics diagnostics;
   std::size_t findings = 0;
   for (auto _ : state) {
@@ -401,7 +411,30 @@ void Lint(benchmark::State& state) {
   }
   state.counters["findings"] = static_cast<double>(findings);
 }
-BENCHMARK(Lint)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(Lint)->Args({0, 1})->Args({0, 0})->Args({1, 1})->Args({1, 0})->Unit(benchmark::kMillisecond);
+
+/// What reach costs on the smaller and the larger town, and diff with a changed policy in every tenth namespace.
+void ReachOfTown(benchmark::State& state) {
+  reach_of(state, town_of(state.range(0) != 0, state.range(1) != 0), false);
+}
+BENCHMARK(ReachOfTown)->Args({0, 1})->Args({0, 0})->Args({1, 1})->Unit(benchmark::kMillisecond);
+
+void DiffOfTown(benchmark::State& state) {
+  const World& w = town_of(state.range(0) != 0, state.range(1) != 0);
+  policy::PolicySet changed = w.town.policies;
+  for (std::size_t p = 2; p < changed.network_policies.size(); p += 40) {
+    policy::PortRule& port = changed.network_policies[p].ingress.at(0).ports.at(0);
+    port.first = port.last = Port(8081);
+  }
+  std::uint64_t rows = 0;
+  for (auto _ : state) {
+    policy::PolicyEngine before(w.town.cluster, w.town.policies, w.profile);
+    policy::PolicyEngine after(w.town.cluster, changed, w.profile);
+    rows = analysis::diff(before, after, {}, [](const analysis::DiffRow&) {}).totals.rows();
+  }
+  state.counters["rows"] = static_cast<double>(rows);
+}
+BENCHMARK(DiffOfTown)->Args({0, 1})->Args({0, 0})->Args({1, 1})->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

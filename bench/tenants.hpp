@@ -2,10 +2,10 @@
 //
 // A namespace is a tenant with `workloads` Deployments of `replicas` pods. Labels are the usual ones: app, tier (web,
 // api, db …), version and pod-template-hash on pods, team (one in ten namespaces shares it) and env on namespaces.
-// Each namespace has `policies` NetworkPolicies: a default deny of both directions; DNS for everyone; then, in turn, an
-// app from the app before it; an app from the same app of the team's namespaces; an app from a block of addresses with
-// a hole; a tier to a tier by a named port. With `is_each_its_own` pods are objects of their own with a label of their
-// own that a policy of the namespace reads: no two share a class.
+// Each namespace has `policies` NetworkPolicies: a default deny of both directions; DNS and the team's namespaces for
+// everyone's egress; then, in turn, an app from the app before it; an app from the same app of the team's namespaces;
+// an app from a block of addresses with a hole; a tier to a tier by a named port. With `is_each_its_own` pods are
+// objects of their own with a label of their own that a policy of the namespace reads: no two share a class.
 #pragma once
 
 #include <fmt/format.h>
@@ -26,6 +26,7 @@ struct Tenants {
   unsigned replicas = 4;
   unsigned policies = 4;
   bool is_each_its_own = false;
+  bool has_default_deny = true;  // else p0 is of egress alone
 
   unsigned pods() const { return namespaces * workloads * replicas; }
   static std::string name_of(unsigned n) { return fmt::format("tenant-{:05}", n); }
@@ -62,11 +63,15 @@ struct Tenants {
         name_of(n));
     const unsigned app = p % workloads;
     if (p == 0) {
-      return head + "{podSelector: {}, policyTypes: [Ingress, Egress]}\n";
+      return head +
+             fmt::format("{{podSelector: {{}}, policyTypes: [{}Egress]}}\n", has_default_deny ? "Ingress, " : "");
     }
     if (p == 1) {
       return head +
-             "{podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 53, protocol: UDP}, {port: 53}]}]}\n";
+             fmt::format(
+                 "{{podSelector: {{}}, policyTypes: [Egress], egress: [{{ports: [{{port: 53, protocol: UDP}}, {{port: "
+                 "53}}]}}, {{to: [{{namespaceSelector: {{matchLabels: {{team: team-{}}}}}}}]}}]}}\n",
+                 n / 10);
     }
     if (is_each_its_own && p == 2) {
       return head + fmt::format(
@@ -75,12 +80,10 @@ struct Tenants {
     }
     switch (p % 4) {
       case 2:
-        return head +
-               fmt::format(
-                   "{{podSelector: {{matchLabels: {{app: app-{}}}}}, policyTypes: [Ingress, Egress], "
-                   "ingress: [{{from: [{{podSelector: {{matchLabels: {{app: app-{}}}}}}}], ports: "
-                   "[{{port: {}}}]}}], egress: [{{to: [{{podSelector: {{matchLabels: {{app: app-{}}}}}}}]}}]}}\n",
-                   app, (app + workloads - 1) % workloads, port, (app + 1) % workloads);
+        return head + fmt::format(
+                          "{{podSelector: {{matchLabels: {{app: app-{}}}}}, ingress: [{{from: [{{podSelector: "
+                          "{{matchLabels: {{app: app-{}}}}}}}], ports: [{{port: {}}}]}}]}}\n",
+                          app, (app + workloads - 1) % workloads, port);
       case 3:
         return head + fmt::format(
                           "{{podSelector: {{matchLabels: {{app: app-{0}}}}}, ingress: [{{from: "

@@ -1,6 +1,7 @@
 #include "models/analysis/reach.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,8 @@ struct Found {
   bool varies = false;
   bool is_open_to_doubt = false;  // the policies leave some port unknown
 };
+/// There is a pair, and nothing to be had.
+constexpr Found kNothing = {.is_first = false};
 
 }  // namespace
 
@@ -73,7 +76,8 @@ class Reach {
     if (options_.includes_external) {
       collect_external();
     }
-    found_.resize(ends_.size());
+    found_.resize(ends_.size(), kNothing);
+    index_ends();
   }
 
   ReachSummary run() {
@@ -295,22 +299,35 @@ class Reach {
 
   void destinations(const End& source) {
     load_source(source);
-    for (std::size_t d = 0; d < ends_.size(); ++d) {
+    for (const std::uint32_t d : touched_) {
       if (is_wanted(source, ends_[d])) {
         emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
       }
     }
   }
 
+  /// Fills found_ for the destinations in touched_; towards all others there is nothing to be had.
   void load_source(const End& source) {
     loaded_ = &source;
-    std::fill(found_.begin(), found_.end(), Found());
+    for (const std::uint32_t d : touched_) {
+      found_[d] = kNothing;
+    }
+    touched_.clear();
+    ++round_;
     for (const Variant& from : variants(source)) {
       rows_.load_source(from.entry.peer);
       if (from.entry.egress.is_valid()) {
         rows_.load_egress(from.entry.egress);
       }
-      for (std::size_t d = 0; d < ends_.size(); ++d) {
+      touch_destinations(source, from);
+    }
+    sort_touched();
+    for (const Variant& from : variants(source)) {
+      rows_.load_source(from.entry.peer);
+      if (from.entry.egress.is_valid()) {
+        rows_.load_egress(from.entry.egress);
+      }
+      for (const std::uint32_t d : touched_) {
         if (!is_wanted(source, ends_[d])) {
           continue;
         }
@@ -319,6 +336,108 @@ class Reach {
             add_pair(from, to, found_[d]);
           }
         }
+      }
+    }
+  }
+
+  // ---- which pairs are looked at
+
+  /// Pairs of an end and something of one of its variants, by the latter.
+  struct EndIndex {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> entries;
+    std::vector<std::uint32_t> begins;
+    void finish(std::size_t count) {
+      std::sort(entries.begin(), entries.end());
+      entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+      begins.assign(count + 1, 0);
+      for (const auto& [key, end] : entries) {
+        ++begins[key + 1];
+      }
+      std::partial_sum(begins.begin(), begins.end(), begins.begin());
+    }
+    std::span<const std::pair<std::uint32_t, std::uint32_t>> of(std::uint32_t key) const {
+      return key + 1 < begins.size() ? std::span(entries).subspan(begins[key], begins[key + 1] - begins[key])
+                                     : std::span<const std::pair<std::uint32_t, std::uint32_t>>();
+    }
+  };
+
+  /// Whether the rules of NetworkPolicies alone do not tell where something of the group may be found.
+  bool has_tiers(GroupId group) const { return group.is_valid() && compiled_.groups[group.index()].tiers.is_valid(); }
+
+  void index_ends() {
+    for (std::uint32_t e = 0; e < ends_.size(); ++e) {
+      bool is_always = ends_[e].may_be_unknown;
+      bool is_open = false;
+      for (const Variant& variant : variants(ends_[e])) {
+        const PodEntry& entry = variant.entry;
+        is_always = is_always || entry.is_stranger;
+        is_open =
+            is_open || !entry.ingress.is_valid() || has_tiers(entry.ingress) || rows_.lets_anyone_in(entry.ingress);
+        ends_by_peer_.entries.emplace_back(entry.peer.value(), e);
+        if (entry.ingress.is_valid()) {
+          ends_by_group_.entries.emplace_back(entry.ingress.value(), e);
+        }
+      }
+      if (is_always) {
+        always_.push_back(e);
+      }
+      if (is_open) {
+        open_.push_back(e);
+      }
+    }
+    ends_by_peer_.finish(compiled_.peers.size());
+    ends_by_group_.finish(compiled_.groups.size());
+    rounds_.assign(ends_.size(), 0);
+  }
+
+  void touch(std::uint32_t end) {
+    if (rounds_[end] != round_) {
+      rounds_[end] = round_;
+      found_[end] = Found();
+      touched_.push_back(end);
+    }
+  }
+
+  void sort_touched() {
+    if (touched_.size() * 16 < ends_.size()) {
+      std::sort(touched_.begin(), touched_.end());
+      return;
+    }
+    touched_.clear();
+    for (std::uint32_t e = 0; e < ends_.size(); ++e) {
+      if (rounds_[e] == round_) {
+        touched_.push_back(e);
+      }
+    }
+  }
+
+  /// The destinations where the loaded variant may find something, and the source itself. Of the two sides of a pair
+  /// the one with fewer candidates is asked.
+  void touch_destinations(const End& source, const Variant& from) {
+    touch(static_cast<std::uint32_t>(&source - ends_.data()));
+    const PodEntry& entry = from.entry;
+    const bool is_anywhere = source.may_be_unknown || entry.is_stranger || unfiltered_ != PortSets::kEmpty;
+    if (is_anywhere || (!entry.egress.is_valid() && open_.size() == ends_.size())) {
+      for (std::uint32_t e = 0; e < ends_.size(); ++e) {
+        touch(e);
+      }
+      return;
+    }
+    std::for_each(always_.begin(), always_.end(), [this](std::uint32_t e) { touch(e); });
+    const std::size_t by_ingress = open_.size() + rows_.groups_touched().size();
+    if (entry.egress.is_valid() && !has_tiers(entry.egress) && !rows_.gives_to_anyone() &&
+        rows_.peers_touched().size() <= by_ingress) {
+      for (const policy::PeerId peer : rows_.peers_touched()) {
+        for (const auto& [key, e] : ends_by_peer_.of(peer.value())) {
+          touch(e);
+        }
+      }
+      return;
+    }
+    std::for_each(open_.begin(), open_.end(), [this](std::uint32_t e) { touch(e); });
+    for (const GroupId group : rows_.groups_touched()) {
+      for (const auto& [key, e] : ends_by_group_.of(group.value())) {
+        touch(e);
       }
     }
   }
@@ -391,7 +510,14 @@ class Reach {
   std::vector<cluster::NodeId> nodes_;
   std::vector<ExternalAtom> external_;
   std::vector<Found> by_atom_;
-  std::vector<Found> found_;  // by destination
+  EndIndex ends_by_peer_;
+  EndIndex ends_by_group_;             // of ingress
+  std::vector<std::uint32_t> open_;    // ends that let someone in whatever rules with peers say
+  std::vector<std::uint32_t> always_;  // ends that the rules alone do not tell about
+  std::vector<std::uint32_t> rounds_;  // by end: the last one that touched it
+  std::uint32_t round_ = 0;
+  std::vector<std::uint32_t> touched_;  // ascending
+  std::vector<Found> found_;            // by destination; nothing for those that are not touched
   const End* loaded_ = nullptr;
   std::string external_name_;
   ReachSummary summary_;
@@ -428,6 +554,10 @@ ReachSweep::Ports ReachSweep::ports_to(std::size_t destination) const {
   const bool is_unknown = !reach_->cluster_.unmodelled.empty() &&  // the ends are large, and are mostly not needed
                           (reach_->loaded_->may_be_unknown || reach_->ends_[destination].may_be_unknown);
   return reach_->as_ports(reach_->found_[destination], is_unknown);
+}
+
+std::span<const std::uint32_t> ReachSweep::touched() const {
+  return reach_->touched_;
 }
 
 void ReachSweep::outside(std::size_t index, policy::Direction direction, std::vector<Range>& ranges) {

@@ -192,28 +192,44 @@ void PortRows::load_egress(GroupId group) {
     return;
   }
   egress_ = group;
-  std::fill(to_peer_.begin(), to_peer_.end(), PortSets::kEmpty);
+  for (const PeerId peer : touched_peers_) {
+    to_peer_[peer.index()] = PortSets::kEmpty;
+  }
+  touched_peers_.clear();
+  to_anyone_ = PortSets::kEmpty;
+  named_to_anyone_.clear();
   const std::span<const PortSetId> strangers = granted_to_strangers(group);
   for (const auto& [peer, atom] : stranger_peers_) {
     to_peer_[peer.index()] = atom == kNone ? for_anyone_ : strangers[atom];
   }
-  const auto add = [&](const Grant& grant, PeerId peer) {
-    const PortSetId ports = compiled_.resolve(grant.ports, compiled_.names_of(compiled_.class_of(peer)));
-    to_peer_[peer.index()] = compiled_.port_sets.unite(to_peer_[peer.index()], ports);
-  };
   for (const std::uint32_t s : compiled_.segments_of(group)) {
     for (const Grant& grant : compiled_.segments[s].grants) {
-      if (compiled_.peer_rules[grant.peer.value()][0] == Compiled::kAny) {
-        for (std::uint32_t p = 0; p < to_peer_.size(); ++p) {
-          if (!compiled_.is_stranger(PeerId(p))) {
-            add(grant, PeerId(p));
+      if (compiled_.peer_rules[grant.peer.value()][0] != Compiled::kAny) {
+        for_each_matching_pod_peer(grant.peer, [&](PeerId peer) {
+          PortSetId& ports = to_peer_[peer.index()];
+          if (ports == PortSets::kEmpty) {
+            touched_peers_.push_back(peer);
           }
-        }
+          const PortSetId added = compiled_.resolve(grant.ports, compiled_.names_of(compiled_.class_of(peer)));
+          ports = compiled_.port_sets.unite(ports, added);
+        });
+      } else if (compiled_.has_names(grant.ports)) {
+        named_to_anyone_.push_back(grant.ports);
       } else {
-        for_each_matching_pod_peer(grant.peer, [&](PeerId peer) { add(grant, peer); });
+        to_anyone_ = compiled_.port_sets.unite(to_anyone_, compiled_.resolve(grant.ports, {}));
       }
     }
   }
+}
+
+PortSetId PortRows::with_anyone(PeerId peer, PortSetId granted) {
+  granted = compiled_.port_sets.unite(granted, to_anyone_);
+  const ClassId id = compiled_.class_of(peer);
+  const NamedPortsId names = id.is_valid() ? compiled_.names_of(id) : NamedPortsId();
+  for (const PortSpecId spec : named_to_anyone_) {
+    granted = compiled_.port_sets.unite(granted, compiled_.resolve(spec, names));
+  }
+  return granted;
 }
 
 AllowedPorts PortRows::with_tiers(GroupId group, PeerId peer, PortSetId granted, Remembered& memo) {

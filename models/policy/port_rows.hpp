@@ -31,9 +31,22 @@ class PortRows {
   void load_egress(GroupId group);
   /// What the loaded egress group lets its pods have at `peer`.
   AllowedPorts egress_ports(PeerId peer) {
-    const PortSetId granted = to_peer_[peer.index()];
+    PortSetId granted = to_peer_[peer.index()];
+    if (gives_to_anyone()) {
+      granted = with_anyone(peer, granted);
+    }
     return has_tiers_ ? with_tiers(egress_, peer, granted, peer_tiers_) : AllowedPorts{granted, granted};
   }
+
+  // Where something can be found, before tiers of admin policies: everywhere else nothing is granted.
+  /// Whether rules without peers let the loaded egress group reach everyone; else only peers of peers_touched() and
+  /// strangers are reached.
+  bool gives_to_anyone() const { return to_anyone_ != PortSets::kEmpty || !named_to_anyone_.empty(); }
+  std::span<const PeerId> peers_touched() const { return touched_peers_; }
+  /// The ingress groups whose rules with peers let the loaded source in; repeated where several do.
+  std::span<const GroupId> groups_touched() const { return touched_groups_; }
+  /// Whether rules without peers let everyone in.
+  bool lets_anyone_in(GroupId group) const { return from_anyone_[group.index()] != PortSets::kEmpty; }
 
   /// What a group of either direction lets addresses of no pod have, by atom; valid until the next call.
   std::span<const AllowedPorts> stranger_ports(GroupId group);
@@ -52,6 +65,7 @@ class PortRows {
     std::vector<std::pair<TierPorts, TierPorts>> tiers;
     std::uint32_t round = 0;
   };
+  PortSetId with_anyone(PeerId peer, PortSetId granted);
   AllowedPorts with_tiers(GroupId group, PeerId peer, PortSetId granted, Remembered& memo);
   std::span<const PortSetId> granted_to_strangers(GroupId group);
   void index_rules();
@@ -87,7 +101,10 @@ class PortRows {
   LabelIndex peer_index_;
   LabelCounts peer_counts_;
   std::vector<std::pair<IpAddress, PeerId>> pods_by_atom_;  // by the start of the atom, sorted
-  std::vector<PortSetId> to_peer_;
+  std::vector<PortSetId> to_peer_;                          // by rules with peers
+  std::vector<PeerId> touched_peers_;
+  PortSetId to_anyone_ = PortSets::kEmpty;   // by rules without peers
+  std::vector<PortSpecId> named_to_anyone_;  // such rules with names, which the destination resolves
   GroupId egress_;
 
   std::vector<PortSetId> strangers_;  // by atom
