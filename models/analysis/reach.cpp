@@ -1,6 +1,7 @@
 #include "models/analysis/reach.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -367,12 +368,12 @@ class Reach {
   void index_ends() {
     for (std::uint32_t e = 0; e < ends_.size(); ++e) {
       bool is_always = ends_[e].may_be_unknown;
-      bool is_open = false;
+      std::vector<PortSetId> open;  // by variant: what it lets everyone have
       for (const Variant& variant : variants(ends_[e])) {
         const PodEntry& entry = variant.entry;
         is_always = is_always || entry.is_stranger;
-        is_open =
-            is_open || !entry.ingress.is_valid() || has_tiers(entry.ingress) || rows_.lets_anyone_in(entry.ingress);
+        const bool is_open = !entry.ingress.is_valid() || has_tiers(entry.ingress);
+        open.push_back(is_open ? PortSets::kAll : rows_.granted_to_anyone(entry.ingress));
         ends_by_peer_.entries.emplace_back(entry.peer.value(), e);
         if (entry.ingress.is_valid()) {
           ends_by_group_.entries.emplace_back(entry.ingress.value(), e);
@@ -381,8 +382,13 @@ class Reach {
       if (is_always) {
         always_.push_back(e);
       }
-      if (is_open) {
-        open_.push_back(e);
+      std::sort(open.begin(), open.end());
+      open.erase(std::unique(open.begin(), open.end()), open.end());
+      for (const PortSetId ports : open) {
+        if (ports != PortSets::kEmpty) {
+          open_[ports].push_back(e);
+          ++open_count_;
+        }
       }
     }
     ends_by_peer_.finish(compiled_.peers.size());
@@ -411,30 +417,37 @@ class Reach {
     }
   }
 
-  /// The destinations where the loaded variant may find something, and the source itself. Of the two sides of a pair
-  /// the one with fewer candidates is asked.
+  /// The destinations where the loaded variant may find something, and the source itself: those that rules with peers
+  /// of either side lead to, and those where what both sides let everyone have has ports in common. Where the egress
+  /// side leads to many and the ingress side to few, the latter alone is asked.
   void touch_destinations(const End& source, const Variant& from) {
     touch(static_cast<std::uint32_t>(&source - ends_.data()));
     const PodEntry& entry = from.entry;
-    const bool is_anywhere = source.may_be_unknown || entry.is_stranger || unfiltered_ != PortSets::kEmpty;
-    if (is_anywhere || (!entry.egress.is_valid() && open_.size() == ends_.size())) {
+    if (source.may_be_unknown || entry.is_stranger || unfiltered_ != PortSets::kEmpty) {
       for (std::uint32_t e = 0; e < ends_.size(); ++e) {
         touch(e);
       }
       return;
     }
     std::for_each(always_.begin(), always_.end(), [this](std::uint32_t e) { touch(e); });
-    const std::size_t by_ingress = open_.size() + rows_.groups_touched().size();
-    if (entry.egress.is_valid() && !has_tiers(entry.egress) && !rows_.gives_to_anyone() &&
-        rows_.peers_touched().size() <= by_ingress) {
+    const bool is_told_by_egress = entry.egress.is_valid() && !has_tiers(entry.egress) &&
+                                   rows_.peers_touched().size() <= open_count_ + rows_.groups_touched().size();
+    const PortSetId anyone = is_told_by_egress ? rows_.given_to_anyone() : PortSets::kAll;
+    if (is_told_by_egress) {
       for (const policy::PeerId peer : rows_.peers_touched()) {
         for (const auto& [key, e] : ends_by_peer_.of(peer.value())) {
           touch(e);
         }
       }
+    }
+    if (anyone == PortSets::kEmpty) {
       return;
     }
-    std::for_each(open_.begin(), open_.end(), [this](std::uint32_t e) { touch(e); });
+    for (const auto& [ports, ends] : open_) {
+      if (compiled_.port_sets.intersect(anyone, ports) != PortSets::kEmpty) {
+        std::for_each(ends.begin(), ends.end(), [this](std::uint32_t e) { touch(e); });
+      }
+    }
     for (const GroupId group : rows_.groups_touched()) {
       for (const auto& [key, e] : ends_by_group_.of(group.value())) {
         touch(e);
@@ -511,10 +524,11 @@ class Reach {
   std::vector<ExternalAtom> external_;
   std::vector<Found> by_atom_;
   EndIndex ends_by_peer_;
-  EndIndex ends_by_group_;             // of ingress
-  std::vector<std::uint32_t> open_;    // ends that let someone in whatever rules with peers say
-  std::vector<std::uint32_t> always_;  // ends that the rules alone do not tell about
-  std::vector<std::uint32_t> rounds_;  // by end: the last one that touched it
+  EndIndex ends_by_group_;                                // of ingress
+  std::map<PortSetId, std::vector<std::uint32_t>> open_;  // ends, by what some of their pods let everyone have
+  std::size_t open_count_ = 0;                            // of all of them
+  std::vector<std::uint32_t> always_;                     // ends that the rules alone do not tell about
+  std::vector<std::uint32_t> rounds_;                     // by end: the last one that touched it
   std::uint32_t round_ = 0;
   std::vector<std::uint32_t> touched_;  // ascending
   std::vector<Found> found_;            // by destination; nothing for those that are not touched

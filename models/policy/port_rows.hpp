@@ -32,21 +32,21 @@ class PortRows {
   /// What the loaded egress group lets its pods have at `peer`.
   AllowedPorts egress_ports(PeerId peer) {
     PortSetId granted = to_peer_[peer.index()];
-    if (gives_to_anyone()) {
+    if (given_to_anyone() != PortSets::kEmpty) {
       granted = with_anyone(peer, granted);
     }
     return has_tiers_ ? with_tiers(egress_, peer, granted, peer_tiers_) : AllowedPorts{granted, granted};
   }
 
   // Where something can be found, before tiers of admin policies: everywhere else nothing is granted.
-  /// Whether rules without peers let the loaded egress group reach everyone; else only peers of peers_touched() and
-  /// strangers are reached.
-  bool gives_to_anyone() const { return to_anyone_ != PortSets::kEmpty || !named_to_anyone_.empty(); }
+  /// What rules without peers may give the loaded egress group at everyone's; rules with peers give something at
+  /// peers_touched() and strangers only.
+  PortSetId given_to_anyone() const { return named_to_anyone_.empty() ? to_anyone_ : PortSets::kAll; }
   std::span<const PeerId> peers_touched() const { return touched_peers_; }
   /// The ingress groups whose rules with peers let the loaded source in; repeated where several do.
   std::span<const GroupId> groups_touched() const { return touched_groups_; }
-  /// Whether rules without peers let everyone in.
-  bool lets_anyone_in(GroupId group) const { return from_anyone_[group.index()] != PortSets::kEmpty; }
+  /// What rules without peers let everyone have.
+  PortSetId granted_to_anyone(GroupId group) const { return from_anyone_[group.index()]; }
 
   /// What a group of either direction lets addresses of no pod have, by atom; valid until the next call.
   std::span<const AllowedPorts> stranger_ports(GroupId group);
