@@ -145,9 +145,11 @@ std::vector<PodKind> LintContext::peers_of(const policy::NetworkPolicy& policy, 
 }
 
 std::span<const policy::NetworkPolicy> LintContext::policies_in(std::string_view name_space) const {
-  const auto [first, last] = std::ranges::equal_range(
-      policies.network_policies, name_space, {},
-      [](const policy::NetworkPolicy& policy) -> std::string_view { return policy.name_space; });
+  const auto& all = policies.network_policies;
+  const auto first =
+      std::lower_bound(all.begin(), all.end(), name_space,
+                       [](const policy::NetworkPolicy& policy, std::string_view n) { return policy.name_space < n; });
+  const auto last = std::find_if(first, all.end(), [&](const auto& policy) { return policy.name_space != name_space; });
   return {first, last};
 }
 

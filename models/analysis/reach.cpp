@@ -1,11 +1,10 @@
 #include "models/analysis/reach.hpp"
 
 #include <algorithm>
-#include <map>
-#include <numeric>
 #include <string>
 #include <vector>
 
+#include "models/analysis/reach_candidates.hpp"
 #include "models/policy/compiled.hpp"
 #include "models/policy/port_rows.hpp"
 
@@ -72,13 +71,20 @@ class Reach {
         unfiltered_(engine.profile().policy.sctp_is_enforced
                         ? PortSets::kEmpty
                         : compiled_.port_sets.intern(policy::PortSet::whole(IpProtocol::sctp))),
-        visit_(visit) {
+        visit_(visit),
+        candidates_(compiled_, rows_, unfiltered_ != PortSets::kEmpty) {
     collect_ends();
     if (options_.includes_external) {
       collect_external();
     }
     found_.resize(ends_.size(), kNothing);
-    index_ends();
+    for (const End& end : ends_) {
+      candidates_.add_end(end.may_be_unknown);
+      for (const Variant& variant : variants(end)) {
+        candidates_.add_variant(variant.entry);
+      }
+    }
+    candidates_.finish();
   }
 
   ReachSummary run() {
@@ -313,21 +319,17 @@ class Reach {
     for (const std::uint32_t d : touched_) {
       found_[d] = kNothing;
     }
-    touched_.clear();
-    ++round_;
+    candidates_.start(static_cast<std::uint32_t>(&source - ends_.data()));
     for (const Variant& from : variants(source)) {
-      rows_.load_source(from.entry.peer);
-      if (from.entry.egress.is_valid()) {
-        rows_.load_egress(from.entry.egress);
-      }
-      touch_destinations(source, from);
+      load_variant(from);
+      candidates_.look(from.entry);
     }
-    sort_touched();
+    touched_ = candidates_.candidates();
+    for (const std::uint32_t d : touched_) {
+      found_[d] = Found();
+    }
     for (const Variant& from : variants(source)) {
-      rows_.load_source(from.entry.peer);
-      if (from.entry.egress.is_valid()) {
-        rows_.load_egress(from.entry.egress);
-      }
+      load_variant(from);
       for (const std::uint32_t d : touched_) {
         if (!is_wanted(source, ends_[d])) {
           continue;
@@ -341,117 +343,10 @@ class Reach {
     }
   }
 
-  // ---- which pairs are looked at
-
-  /// Pairs of an end and something of one of its variants, by the latter.
-  struct EndIndex {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> entries;
-    std::vector<std::uint32_t> begins;
-    void finish(std::size_t count) {
-      std::sort(entries.begin(), entries.end());
-      entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
-      begins.assign(count + 1, 0);
-      for (const auto& [key, end] : entries) {
-        ++begins[key + 1];
-      }
-      std::partial_sum(begins.begin(), begins.end(), begins.begin());
-    }
-    std::span<const std::pair<std::uint32_t, std::uint32_t>> of(std::uint32_t key) const {
-      return key + 1 < begins.size() ? std::span(entries).subspan(begins[key], begins[key + 1] - begins[key])
-                                     : std::span<const std::pair<std::uint32_t, std::uint32_t>>();
-    }
-  };
-
-  /// Whether the rules of NetworkPolicies alone do not tell where something of the group may be found.
-  bool has_tiers(GroupId group) const { return group.is_valid() && compiled_.groups[group.index()].tiers.is_valid(); }
-
-  void index_ends() {
-    for (std::uint32_t e = 0; e < ends_.size(); ++e) {
-      bool is_always = ends_[e].may_be_unknown;
-      std::vector<PortSetId> open;  // by variant: what it lets everyone have
-      for (const Variant& variant : variants(ends_[e])) {
-        const PodEntry& entry = variant.entry;
-        is_always = is_always || entry.is_stranger;
-        const bool is_open = !entry.ingress.is_valid() || has_tiers(entry.ingress);
-        open.push_back(is_open ? PortSets::kAll : rows_.granted_to_anyone(entry.ingress));
-        ends_by_peer_.entries.emplace_back(entry.peer.value(), e);
-        if (entry.ingress.is_valid()) {
-          ends_by_group_.entries.emplace_back(entry.ingress.value(), e);
-        }
-      }
-      if (is_always) {
-        always_.push_back(e);
-      }
-      std::sort(open.begin(), open.end());
-      open.erase(std::unique(open.begin(), open.end()), open.end());
-      for (const PortSetId ports : open) {
-        if (ports != PortSets::kEmpty) {
-          open_[ports].push_back(e);
-          ++open_count_;
-        }
-      }
-    }
-    ends_by_peer_.finish(compiled_.peers.size());
-    ends_by_group_.finish(compiled_.groups.size());
-    rounds_.assign(ends_.size(), 0);
-  }
-
-  void touch(std::uint32_t end) {
-    if (rounds_[end] != round_) {
-      rounds_[end] = round_;
-      found_[end] = Found();
-      touched_.push_back(end);
-    }
-  }
-
-  void sort_touched() {
-    if (touched_.size() * 16 < ends_.size()) {
-      std::sort(touched_.begin(), touched_.end());
-      return;
-    }
-    touched_.clear();
-    for (std::uint32_t e = 0; e < ends_.size(); ++e) {
-      if (rounds_[e] == round_) {
-        touched_.push_back(e);
-      }
-    }
-  }
-
-  /// The destinations where the loaded variant may find something, and the source itself: those that rules with peers
-  /// of either side lead to, and those where what both sides let everyone have has ports in common. Where the egress
-  /// side leads to many and the ingress side to few, the latter alone is asked.
-  void touch_destinations(const End& source, const Variant& from) {
-    touch(static_cast<std::uint32_t>(&source - ends_.data()));
-    const PodEntry& entry = from.entry;
-    if (source.may_be_unknown || entry.is_stranger || unfiltered_ != PortSets::kEmpty) {
-      for (std::uint32_t e = 0; e < ends_.size(); ++e) {
-        touch(e);
-      }
-      return;
-    }
-    std::for_each(always_.begin(), always_.end(), [this](std::uint32_t e) { touch(e); });
-    const bool is_told_by_egress = entry.egress.is_valid() && !has_tiers(entry.egress) &&
-                                   rows_.peers_touched().size() <= open_count_ + rows_.groups_touched().size();
-    const PortSetId anyone = is_told_by_egress ? rows_.given_to_anyone() : PortSets::kAll;
-    if (is_told_by_egress) {
-      for (const policy::PeerId peer : rows_.peers_touched()) {
-        for (const auto& [key, e] : ends_by_peer_.of(peer.value())) {
-          touch(e);
-        }
-      }
-    }
-    if (anyone == PortSets::kEmpty) {
-      return;
-    }
-    for (const auto& [ports, ends] : open_) {
-      if (compiled_.port_sets.intersect(anyone, ports) != PortSets::kEmpty) {
-        std::for_each(ends.begin(), ends.end(), [this](std::uint32_t e) { touch(e); });
-      }
-    }
-    for (const GroupId group : rows_.groups_touched()) {
-      for (const auto& [key, e] : ends_by_group_.of(group.value())) {
-        touch(e);
-      }
+  void load_variant(const Variant& from) {
+    rows_.load_source(from.entry.peer);
+    if (from.entry.egress.is_valid()) {
+      rows_.load_egress(from.entry.egress);
     }
   }
 
@@ -523,15 +418,9 @@ class Reach {
   std::vector<cluster::NodeId> nodes_;
   std::vector<ExternalAtom> external_;
   std::vector<Found> by_atom_;
-  EndIndex ends_by_peer_;
-  EndIndex ends_by_group_;                                // of ingress
-  std::map<PortSetId, std::vector<std::uint32_t>> open_;  // ends, by what some of their pods let everyone have
-  std::size_t open_count_ = 0;                            // of all of them
-  std::vector<std::uint32_t> always_;                     // ends that the rules alone do not tell about
-  std::vector<std::uint32_t> rounds_;                     // by end: the last one that touched it
-  std::uint32_t round_ = 0;
-  std::vector<std::uint32_t> touched_;  // ascending
-  std::vector<Found> found_;            // by destination; nothing for those that are not touched
+  ReachCandidates candidates_;
+  std::span<const std::uint32_t> touched_;  // the loaded source's candidates
+  std::vector<Found> found_;                // by destination; nothing for those that are not touched
   const End* loaded_ = nullptr;
   std::string external_name_;
   ReachSummary summary_;

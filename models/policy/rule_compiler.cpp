@@ -19,11 +19,11 @@ Cidr alone(IpAddress ip) {
 }  // namespace
 
 void RuleCompiler::look_at(const cluster::Cluster& cluster, const DomainTable* names) {
-  cluster_ = &cluster;
-  names_ = names;
-  if (string_count_ == 0) {
+  if (cluster_ == nullptr) {
     string_count_ = cluster.strings.size();
   }
+  cluster_ = &cluster;
+  names_ = names;
 }
 
 std::vector<PolicyNumber> RuleCompiler::awaken() {
