@@ -100,18 +100,21 @@ class BatchPlayer {
     const std::uint64_t seed = scenario_.run().seeds[index % seed_count()];
     Slot& slot = slots_[index];
     if (!plan.workloads.empty()) {
-      std::vector<std::unique_ptr<policy::PolicyEngine>> engines;
+      std::unique_ptr<policy::PolicyEngine> engine;
+      std::unique_ptr<control::States> states;
       control::TimelineInput timeline;
       workload::RunInput input;
       if (plan.timeline == nullptr) {
-        engines.push_back(std::make_unique<policy::PolicyEngine>(plan.cluster(), plan.policies, plan.profile()));
+        engine = std::make_unique<policy::PolicyEngine>(plan.cluster(), plan.policies, plan.profile());
+        input.engine = engine.get();
         input.workloads = plan.workloads;
       } else {
-        timeline = compile_states(*plan.timeline, plan.profile(), scenario_.run().warmup, engines);
+        states = states_of(*plan.timeline, plan.profile());
+        timeline = timeline_of(*plan.timeline, plan.profile(), scenario_.run().warmup, *states);
+        input.engine = &states->engine(0);
         input.timeline = &timeline;
         input.workloads = plan.timeline->workloads;
       }
-      input.engine = engines.front().get();
       input.underlay = scenario_.file->cluster.underlay;
       input.externals = scenario_.file->cluster.externals;
       input.sample = scenario_.run().sample;
@@ -211,18 +214,26 @@ bool brings_except(const policy::PolicySet& before, const policy::PolicySet& aft
 
 }  // namespace
 
-// States that differ in nothing that policies see share an engine.
-control::TimelineInput compile_states(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
-                                      std::vector<std::unique_ptr<policy::PolicyEngine>>& engines) {
+std::unique_ptr<control::States> states_of(const TimelinePlan& plan, const cni::Profile& profile, bool keeps_all) {
+  std::vector<control::States::State> states;
+  for (std::size_t state = 0; state < plan.clusters.size(); ++state) {
+    states.push_back({.cluster = plan.clusters[state],
+                      .policies = plan.policies[state],
+                      .changes = state == 0 ? nullptr : &plan.changes[state - 1].policies});
+  }
+  return std::make_unique<control::States>(std::move(states), profile, keeps_all);
+}
+
+control::TimelineInput timeline_of(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
+                                   control::States& states) {
   control::TimelineInput input;
   input.all = plan.all;
   input.programming = control::programming_of(profile);
+  input.states = &states;
   for (std::size_t state = 0; state < plan.clusters.size(); ++state) {
-    if (state == 0 || plan.clusters[state] != plan.clusters[state - 1] ||
-        plan.policies[state] != plan.policies[state - 1]) {
-      engines.push_back(std::make_unique<policy::PolicyEngine>(*plan.clusters[state], *plan.policies[state], profile));
-    }
-    input.views.push_back({.cluster = plan.clusters[state], .engine = engines.back().get()});
+    input.views.push_back({.cluster = plan.clusters[state],
+                           .engine = {states, static_cast<control::Version>(state)},
+                           .policies = plan.policies[state]});
   }
   for (std::size_t k = 0; k < plan.changes.size(); ++k) {
     const PlannedChange& change = plan.changes[k];

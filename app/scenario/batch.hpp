@@ -77,10 +77,12 @@ struct BatchOptions {
   std::function<workload::RunResult(const workload::RunInput&)> play = workload::play;
 };
 
-/// What a policy set goes through, compiled. States that differ in nothing that policies see share an engine; all of
-/// them are appended to `engines`, the first state's first.
-control::TimelineInput compile_states(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
-                                      std::vector<std::unique_ptr<policy::PolicyEngine>>& engines);
+/// What a policy set goes through, to be compiled by difference as a run comes to it.
+std::unique_ptr<control::States> states_of(const TimelinePlan& plan, const cni::Profile& profile,
+                                           bool keeps_all = false);
+/// The same for a run; `states` outlives it.
+control::TimelineInput timeline_of(const TimelinePlan& plan, const cni::Profile& profile, Duration warmup,
+                                   control::States& states);
 
 /// Number of runs that play_batch() will play.
 std::size_t run_count(const Scenario& scenario);

@@ -481,7 +481,7 @@ class Planner {
         change.namespace_labels.emplace_back(id, std::move(labels));
       }
     }
-    PlannedChange row{.at = event.file->at, .number = event.number, .text = {}};
+    PlannedChange row{.at = event.file->at, .number = event.number, .policies = {}, .text = {}};
     std::vector<std::string> texts = steps.texts;
     for (const EventLabels& labels : event.file->labels) {
       add_labels(labels, before, change);
@@ -492,6 +492,7 @@ class Planner {
     if (has_policies) {
       plan.owned_policies.push_back(*plan.policies.back());
       change_policies(plan.owned_policies.back(), steps);
+      row.policies = policy::difference(*plan.policies.back(), plan.owned_policies.back());
       plan.policies.push_back(&plan.owned_policies.back());
     } else {
       plan.policies.push_back(plan.policies.back());

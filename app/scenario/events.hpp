@@ -16,6 +16,7 @@
 #include "models/cluster/cluster.hpp"
 #include "models/cluster/objects.hpp"
 #include "models/cluster/snapshot.hpp"
+#include "models/policy/difference.hpp"
 #include "models/policy/policy.hpp"
 #include "models/workload/spec.hpp"
 
@@ -27,7 +28,8 @@ struct PlannedChange {
   std::uint32_t number = 0;  // of the event in the file, from 0
   bool concerns_policy = false;
   bool concerns_endpoints = false;
-  std::string text;  // "apply NetworkPolicy backend/late; scale frontend/deployment/web 3 → 5"
+  policy::PolicyChanges policies;  // what differs from the set before
+  std::string text;                // "apply NetworkPolicy backend/late; scale frontend/deployment/web 3 → 5"
 };
 
 /// What a policy set goes through. State 0 is the beginning, state k holds from changes[k - 1] on.

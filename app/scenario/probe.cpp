@@ -150,10 +150,11 @@ void explain(policy::PolicyEngine& engine, PodId source, const Destination& dest
 }
 
 struct Engines {
-  std::vector<std::unique_ptr<policy::PolicyEngine>> owned;
+  std::unique_ptr<policy::PolicyEngine> only;  // without a timeline
+  std::unique_ptr<control::States> states;
   control::TimelineInput timeline;
   policy::PolicyEngine& at(std::size_t state) {
-    return timeline.views.empty() ? *owned.front() : *timeline.views[state].engine;
+    return only != nullptr ? *only : states->engine(static_cast<control::Version>(state));
   }
 };
 
@@ -161,12 +162,13 @@ workload::ProbeRun play(const Scenario& scenario, const PolicySetPlan& plan, con
                         const MeshPlanner& planner, const ProbeOptions& options, Engines& engines) {
   workload::ProbeInput input;
   if (plan.timeline == nullptr) {
-    engines.owned.push_back(std::make_unique<policy::PolicyEngine>(plan.cluster(), plan.policies, profile));
+    engines.only = std::make_unique<policy::PolicyEngine>(plan.cluster(), plan.policies, profile);
   } else {
-    engines.timeline = compile_states(*plan.timeline, profile, Duration::zero(), engines.owned);
+    engines.states = states_of(*plan.timeline, profile, true);
+    engines.timeline = timeline_of(*plan.timeline, profile, Duration::zero(), *engines.states);
     input.timeline = &engines.timeline;
   }
-  input.engine = engines.owned.front().get();
+  input.engine = &engines.at(0);
   input.hosts = planner.hosts;
   for (const Plan& mesh : planner.plans) {
     input.meshes.push_back(mesh_of(mesh, options));

@@ -2,6 +2,7 @@
 #include "models/analysis/diff.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -60,8 +61,16 @@ class Diff {
         deltas_(before, after) {
     collect(before_, sweep_before_, &Place::before);
     collect(after_, sweep_after_, &Place::after);
-    for (const Place& place : places_) {
-      indexes_.push_back({place.before, place.after});
+    place_of_before_.resize(sweep_before_.size());
+    place_of_after_.resize(sweep_after_.size());
+    for (std::size_t p = 0; p < places_.size(); ++p) {
+      indexes_.push_back({places_[p].before, places_[p].after});
+      if (places_[p].before != kNone) {
+        place_of_before_[places_[p].before] = p;
+      }
+      if (places_[p].after != kNone) {
+        place_of_after_[places_[p].after] = p;
+      }
     }
     summary_.ends_before = sweep_before_.size();
     summary_.ends_after = sweep_after_.size();
@@ -135,6 +144,28 @@ class Diff {
     return *place.has_same_labels;
   }
 
+  /// The places where one side or the other may find something for the loaded source, in order.
+  void find_candidates(const Place& from) {
+    const auto list = [](std::size_t index, const ReachSweep& sweep, const std::vector<std::size_t>& place_of,
+                         std::vector<std::size_t>& out) {
+      out.clear();
+      if (index == kNone) {
+        return;
+      }
+      for (const std::uint32_t d : sweep.touched()) {
+        out.push_back(place_of[d]);
+      }
+      if (!std::is_sorted(out.begin(), out.end())) {  // names are in the order of places, mostly
+        std::sort(out.begin(), out.end());
+      }
+    };
+    list(from.before, sweep_before_, place_of_before_, touched_before_);
+    list(from.after, sweep_after_, place_of_after_, touched_after_);
+    candidates_.clear();
+    std::set_union(touched_before_.begin(), touched_before_.end(), touched_after_.begin(), touched_after_.end(),
+                   std::back_inserter(candidates_));
+  }
+
   void destinations(std::size_t source) {
     Place& from = places_[source];
     if (from.before != kNone) {
@@ -143,15 +174,14 @@ class Diff {
     if (from.after != kNone) {
       sweep_after_.load_source(from.after);
     }
-    for (std::size_t d = 0; d < places_.size() && goes_on_; ++d) {
+    find_candidates(from);
+    for (std::size_t i = 0; i < candidates_.size() && goes_on_; ++i) {
+      const std::size_t d = candidates_[i];
       const bool is_before = from.before != kNone && indexes_[d].before != kNone;
       const bool is_after = from.after != kNone && indexes_[d].after != kNone;
       const auto old_ports = is_before ? sweep_before_.ports_to(indexes_[d].before) : ReachSweep::Ports();
       const auto new_ports = is_after ? sweep_after_.ports_to(indexes_[d].after) : ReachSweep::Ports();
-      const bool is_alike = old_ports.ports != nullptr && new_ports.ports != nullptr && !old_ports.varies &&
-                            !new_ports.varies && !old_ports.is_unknown && !new_ports.is_unknown &&
-                            *old_ports.ports == *new_ports.ports;
-      if (is_alike) {
+      if (is_same(old_ports, new_ports)) {
         continue;  // nearly all
       }
       Place& to = places_[d];
@@ -262,6 +292,12 @@ class Diff {
       const ReachSweep::Ports& old_ports = ranges_before_[i].ports;
       const ReachSweep::Ports& new_ports = ranges_after_[j].ports;
       const bool may_be_unknown = old_ports.is_unknown || new_ports.is_unknown;
+      if (is_same(old_ports, new_ports)) {
+        flush();  // nearly all
+        i += last == old_last ? 1 : 0;
+        j += last == new_last ? 1 : 0;
+        continue;
+      }
       is_alike = !may_be_unknown || has_same_labels(place);
       for_each_part(place, direction, first, last, old_ports, new_ports,
                     [&](IpAddress part, IpAddress end, Delta delta) {
@@ -394,7 +430,12 @@ class Diff {
     std::size_t after;
   };
   std::vector<Place> places_;
-  std::vector<Indexes> indexes_;  // of places_, apart from them: these are walked for every source
+  std::vector<Indexes> indexes_;              // of places_, apart from them: these are walked for every source
+  std::vector<std::size_t> place_of_before_;  // by end
+  std::vector<std::size_t> place_of_after_;
+  std::vector<std::size_t> touched_before_;  // places
+  std::vector<std::size_t> touched_after_;
+  std::vector<std::size_t> candidates_;
   std::vector<ReachSweep::Range> ranges_before_;
   std::vector<ReachSweep::Range> ranges_after_;
   bool goes_on_ = true;

@@ -15,7 +15,7 @@ using policy::PodEntry;
 std::vector<cluster::PodId> pods_of(policy::PolicyEngine& engine, cluster::WorkloadId workload) {
   std::vector<cluster::PodId> pods;
   for (const cluster::PodId pod : engine.cluster().workloads[workload.index()].pods) {
-    const PodEntry& entry = engine.compiled().view.pods[pod.index()];
+    const PodEntry& entry = engine.view().pods[pod.index()];
     if (!entry.is_stranger || entry.is_node_traffic) {
       pods.push_back(pod);
     }
@@ -24,7 +24,7 @@ std::vector<cluster::PodId> pods_of(policy::PolicyEngine& engine, cluster::Workl
 }
 
 PodEntry entry_of(policy::PolicyEngine& engine, cluster::PodId pod) {
-  PodEntry entry = engine.compiled().view.pods[pod.index()];
+  PodEntry entry = engine.view().pods[pod.index()];
   if (!engine.profile().policy.is_enforced) {
     entry.ingress = policy::GroupId();
     entry.egress = policy::GroupId();

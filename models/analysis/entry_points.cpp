@@ -185,7 +185,7 @@ class Resolver {
     std::vector<cluster::PodId> result;
     for (const cluster::PodId pod : pods) {
       const cluster::NodeId node = by_node ? cluster_.pods[pod.index()].node : cluster::NodeId();
-      if (seen.emplace(engine_.compiled().view.pods[pod.index()], node).second) {
+      if (seen.emplace(engine_.view().pods[pod.index()], node).second) {
         result.push_back(pod);
       }
     }
@@ -313,9 +313,9 @@ class Resolver {
   std::string deniers_of_all(const Target& target) {
     std::vector<std::string> names;
     for (const cluster::PodId pod : target.pods) {
-      const policy::GroupId group = engine_.compiled().view.pods[pod.index()].ingress;
+      const policy::GroupId group = engine_.view().pods[pod.index()].ingress;
       if (group.is_valid()) {
-        for (const policy::PolicyIndex index : engine_.compiled().policies_of(group)) {
+        for (const policy::PolicyIndex index : engine_.policies_of(group)) {
           names.push_back(engine_.policy_name(index));
         }
         break;

@@ -73,7 +73,7 @@ class ConnectionExplainer {
     std::vector<PathEnd> ends;
     std::vector<policy::PodEntry> entries;
     for (const cluster::PodId pod : pods) {
-      const policy::PodEntry& entry = engine_.compiled().view.pods[pod.index()];
+      const policy::PodEntry& entry = engine_.view().pods[pod.index()];
       if (entry.is_stranger && !entry.is_node_traffic && pods.size() > 1) {
         continue;
       }
@@ -306,7 +306,7 @@ class ConnectionExplainer {
     if (!a.pod.is_valid() || !b.pod.is_valid()) {
       return false;
     }
-    const std::vector<policy::PodEntry>& pods = engine_.compiled().view.pods;
+    const policy::PodPages& pods = engine_.view().pods;
     return pods[a.pod.index()] == pods[b.pod.index()];
   }
 
@@ -388,7 +388,7 @@ class ConnectionExplainer {
   }
 
   bool is_node_traffic(const Peer& peer) const {
-    return peer.pod.is_valid() ? engine_.compiled().view.pods[peer.pod.index()].is_node_traffic : peer.node.is_valid();
+    return peer.pod.is_valid() ? engine_.view().pods[peer.pod.index()].is_node_traffic : peer.node.is_valid();
   }
   cluster::NodeId node_of(const Peer& peer) const {
     return peer.pod.is_valid() ? cluster_.pods[peer.pod.index()].node : peer.node;

@@ -55,7 +55,7 @@ class Finder {
         cluster_.unmodelled.begin(), cluster_.unmodelled.end(),
         [&](const auto& object) { return !object.name_space.is_valid() || object.name_space == workload.name_space; });
     for (const cluster::PodId pod : workload.pods) {
-      const policy::PodEntry& entry = engine_.compiled().view.pods[pod.index()];
+      const policy::PodEntry& entry = engine_.view().pods[pod.index()];
       if (entry.is_stranger && !entry.is_node_traffic) {
         continue;  // finished
       }
@@ -86,7 +86,7 @@ class Finder {
     if (!semantics().sctp_is_enforced) {
       add({}, PortSet::whole(IpProtocol::sctp), {}, is_unknown);
     }
-    for (const policy::PolicyIndex index : compiled.policies_of(group)) {
+    for (const policy::PolicyIndex index : engine_.policies_of(group)) {
       const policy::NetworkPolicy& policy = engine_.policy(index);
       for (const policy::Rule& rule : policy.rules(direction_)) {
         add_rule(policy, rule, shape, is_unknown);

@@ -91,8 +91,8 @@ class OneSidedAllow {
 
   /// The policies that isolate a pod in a direction.
   std::vector<policy::PolicyIndex> isolating(const PodKind& kind, Direction direction) {
-    const policy::GroupId group = context_.engine.compiled().view.pods[kind.pod.index()].group(direction);
-    return group.is_valid() ? context_.engine.compiled().policies_of(group) : std::vector<policy::PolicyIndex>();
+    const policy::GroupId group = context_.engine.view().pods[kind.pod.index()].group(direction);
+    return group.is_valid() ? context_.engine.policies_of(group) : std::vector<policy::PolicyIndex>();
   }
 
   /// What the other end denies of one peer, by item.

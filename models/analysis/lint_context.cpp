@@ -25,7 +25,8 @@ LintContext::LintContext(const LintInput& given)
       policies(*given.policies),
       profile(*given.profile),
       engine(*given.cluster, *given.policies, *given.profile),
-      kinds_(given.cluster->namespaces.size()) {
+      kinds_(given.cluster->namespaces.size()),
+      workloads_(given.cluster->namespaces.size()) {
   for (const cluster::ObjectStore* store : given.stores) {
     for (const cluster::Object& object : store->objects()) {
       if (!object.name.empty()) {
@@ -36,8 +37,9 @@ LintContext::LintContext(const LintInput& given)
   }
   for (std::size_t w = 0; w < cluster.workloads.size(); ++w) {
     const cluster::Workload& workload = cluster.workloads[w];
+    workloads_[workload.name_space.index()].emplace_back(w);
     has_pods = has_pods || (!workload.is_added && !workload.pods.empty());
-    const auto& entries = engine.compiled().view.pods;
+    const auto& entries = engine.view().pods;
     const std::size_t first = kinds_[workload.name_space.index()].size();
     for (const cluster::PodId pod : workload.pods) {
       std::vector<PodKind>& kinds = kinds_[workload.name_space.index()];
@@ -142,11 +144,21 @@ std::vector<PodKind> LintContext::peers_of(const policy::NetworkPolicy& policy, 
   return found;
 }
 
+std::span<const policy::NetworkPolicy> LintContext::policies_in(std::string_view name_space) const {
+  const auto& all = policies.network_policies;
+  const auto first =
+      std::lower_bound(all.begin(), all.end(), name_space,
+                       [](const policy::NetworkPolicy& policy, std::string_view n) { return policy.name_space < n; });
+  const auto last = std::find_if(first, all.end(), [&](const auto& policy) { return policy.name_space != name_space; });
+  return {first, last};
+}
+
 bool LintContext::matches_template(const cluster::LabelSelector& selector, cluster::NamespaceId name_space) const {
-  return std::any_of(cluster.workloads.begin(), cluster.workloads.end(), [&](const cluster::Workload& workload) {
-    return workload.name_space == name_space && workload.pod_template.is_valid() &&
-           selector.matches(cluster.templates[workload.pod_template.index()].labels, cluster.label_sets,
-                            cluster.strings);
+  const std::vector<cluster::WorkloadId>& here = workloads_[name_space.index()];
+  return std::any_of(here.begin(), here.end(), [&](cluster::WorkloadId id) {
+    const cluster::Workload& workload = cluster.workloads[id.index()];
+    return workload.pod_template.is_valid() && selector.matches(cluster.templates[workload.pod_template.index()].labels,
+                                                                cluster.label_sets, cluster.strings);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ class LintContext {
   /// Adds a doubt: `object` could not be judged because of the cluster's unmodelled object of this index.
   void doubt(std::string_view rule, std::string object, std::uint32_t unmodelled);
 
+  /// The NetworkPolicies of a namespace. O(log policies).
+  std::span<const policy::NetworkPolicy> policies_in(std::string_view name_space) const;
   /// Kinds of pods of one namespace, in order of their pods.
   const std::vector<PodKind>& kinds_in(cluster::NamespaceId name_space) const { return kinds_[name_space.index()]; }
   bool is_matched(const cluster::LabelSelector& selector, const PodKind& kind) const;
@@ -71,7 +74,8 @@ class LintContext {
   std::string object_name(cluster::WorkloadId id) const;
 
  private:
-  std::vector<std::vector<PodKind>> kinds_;  // by namespace
+  std::vector<std::vector<PodKind>> kinds_;                  // by namespace
+  std::vector<std::vector<cluster::WorkloadId>> workloads_;  // by namespace
   std::map<std::string, const cluster::Object*> objects_;
   boost::unordered_flat_map<std::string, std::vector<cluster::NamespaceId>> namespaces_by_selector_;
 };

@@ -75,8 +75,8 @@ class DnsRules {
   };
 
   std::vector<policy::PolicyIndex> isolating(const PodKind& kind) {
-    const policy::GroupId group = context_.engine.compiled().view.pods[kind.pod.index()].egress;
-    return group.is_valid() ? context_.engine.compiled().policies_of(group) : std::vector<policy::PolicyIndex>();
+    const policy::GroupId group = context_.engine.view().pods[kind.pod.index()].egress;
+    return group.is_valid() ? context_.engine.policies_of(group) : std::vector<policy::PolicyIndex>();
   }
 
   Asked ask(const PodKind& kind, IpProtocol protocol) {

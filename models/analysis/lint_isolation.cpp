@@ -59,13 +59,12 @@ void namespace_without_default_deny(LintContext& context) {
         protected_ones.contains(name_space.name) || is_denied_by_admins(context, id)) {
       continue;
     }
+    const std::span<const NetworkPolicy> here = context.policies_in(name_space.name);
     std::vector<std::string> open;
     for (const PodKind& kind : kinds) {
-      const bool is_isolated = std::any_of(context.policies.network_policies.begin(),
-                                           context.policies.network_policies.end(), [&](const NetworkPolicy& policy) {
-                                             return policy.isolates_ingress && policy.name_space == name_space.name &&
-                                                    context.is_matched(policy.pod_selector, kind);
-                                           });
+      const bool is_isolated = std::any_of(here.begin(), here.end(), [&](const NetworkPolicy& policy) {
+        return policy.isolates_ingress && context.is_matched(policy.pod_selector, kind);
+      });
       std::string name = context.cluster.workload_name(kind.workload);
       if (!is_isolated && std::find(open.begin(), open.end(), name) == open.end()) {
         open.push_back(std::move(name));

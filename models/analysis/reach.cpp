@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "models/analysis/reach_candidates.hpp"
 #include "models/policy/compiled.hpp"
 #include "models/policy/port_rows.hpp"
 
@@ -53,6 +54,8 @@ struct Found {
   bool varies = false;
   bool is_open_to_doubt = false;  // the policies leave some port unknown
 };
+/// There is a pair, and nothing to be had.
+constexpr Found kNothing = {.is_first = false};
 
 }  // namespace
 
@@ -68,12 +71,20 @@ class Reach {
         unfiltered_(engine.profile().policy.sctp_is_enforced
                         ? PortSets::kEmpty
                         : compiled_.port_sets.intern(policy::PortSet::whole(IpProtocol::sctp))),
-        visit_(visit) {
+        visit_(visit),
+        candidates_(compiled_, rows_, unfiltered_ != PortSets::kEmpty) {
     collect_ends();
     if (options_.includes_external) {
       collect_external();
     }
-    found_.resize(ends_.size());
+    found_.resize(ends_.size(), kNothing);
+    for (const End& end : ends_) {
+      candidates_.add_end(end.may_be_unknown);
+      for (const Variant& variant : variants(end)) {
+        candidates_.add_variant(variant.entry);
+      }
+    }
+    candidates_.finish();
   }
 
   ReachSummary run() {
@@ -139,7 +150,7 @@ class Reach {
     end.first_variant = static_cast<std::uint32_t>(variants_.size());
     std::vector<std::pair<PodEntry, cluster::NodeId>> entries;
     for (const cluster::PodId member : pods) {
-      PodEntry entry = compiled_.view.pods[member.index()];
+      PodEntry entry = engine_.view().pods[member.index()];
       if (entry.is_stranger && !entry.is_node_traffic) {
         continue;  // finished
       }
@@ -218,8 +229,8 @@ class Reach {
       if (family == IpFamily::v4 ? !has_v4 : !has_v6) {
         continue;
       }
-      for (std::uint32_t a = 0; a < compiled_.atoms.size(); ++a) {
-        const auto [first, last] = compiled_.atoms.range(policy::AtomId(a));
+      for (std::uint32_t a = 0; a < engine_.view().addresses->atoms.size(); ++a) {
+        const auto [first, last] = engine_.view().addresses->atoms.range(policy::AtomId(a));
         if (first.family() == family) {
           external_.push_back({.atom = a, .first = first, .last = last});
         }
@@ -295,22 +306,31 @@ class Reach {
 
   void destinations(const End& source) {
     load_source(source);
-    for (std::size_t d = 0; d < ends_.size(); ++d) {
+    for (const std::uint32_t d : touched_) {
       if (is_wanted(source, ends_[d])) {
         emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
       }
     }
   }
 
+  /// Fills found_ for the destinations in touched_; towards all others there is nothing to be had.
   void load_source(const End& source) {
     loaded_ = &source;
-    std::fill(found_.begin(), found_.end(), Found());
+    for (const std::uint32_t d : touched_) {
+      found_[d] = kNothing;
+    }
+    candidates_.start(static_cast<std::uint32_t>(&source - ends_.data()));
     for (const Variant& from : variants(source)) {
-      rows_.load_source(from.entry.peer);
-      if (from.entry.egress.is_valid()) {
-        rows_.load_egress(from.entry.egress);
-      }
-      for (std::size_t d = 0; d < ends_.size(); ++d) {
+      load_variant(from);
+      candidates_.look(from.entry);
+    }
+    touched_ = candidates_.candidates();
+    for (const std::uint32_t d : touched_) {
+      found_[d] = Found();
+    }
+    for (const Variant& from : variants(source)) {
+      load_variant(from);
+      for (const std::uint32_t d : touched_) {
         if (!is_wanted(source, ends_[d])) {
           continue;
         }
@@ -320,6 +340,13 @@ class Reach {
           }
         }
       }
+    }
+  }
+
+  void load_variant(const Variant& from) {
+    rows_.load_source(from.entry.peer);
+    if (from.entry.egress.is_valid()) {
+      rows_.load_egress(from.entry.egress);
     }
   }
 
@@ -391,7 +418,9 @@ class Reach {
   std::vector<cluster::NodeId> nodes_;
   std::vector<ExternalAtom> external_;
   std::vector<Found> by_atom_;
-  std::vector<Found> found_;  // by destination
+  ReachCandidates candidates_;
+  std::span<const std::uint32_t> touched_;  // the loaded source's candidates
+  std::vector<Found> found_;                // by destination; nothing for those that are not touched
   const End* loaded_ = nullptr;
   std::string external_name_;
   ReachSummary summary_;
@@ -428,6 +457,10 @@ ReachSweep::Ports ReachSweep::ports_to(std::size_t destination) const {
   const bool is_unknown = !reach_->cluster_.unmodelled.empty() &&  // the ends are large, and are mostly not needed
                           (reach_->loaded_->may_be_unknown || reach_->ends_[destination].may_be_unknown);
   return reach_->as_ports(reach_->found_[destination], is_unknown);
+}
+
+std::span<const std::uint32_t> ReachSweep::touched() const {
+  return reach_->touched_;
 }
 
 void ReachSweep::outside(std::size_t index, policy::Direction direction, std::vector<Range>& ranges) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -61,7 +62,9 @@ struct ReachSummary {
 /// Calls `visit` for each pair that can talk, and for each pair whose verdict is unknown: first the external sources
 /// (by destination, then by address), then for each source its external destinations and its others in the cluster's
 /// order. A workload's line to itself is about its different replicas. Pods that have finished have no lines where the
-/// profile ignores them. O(workloads² + rows × distinct pods a workload + matches of rules).
+/// profile ignores them. O(rows × distinct pods a workload + matches of rules + pairs that one side's rules let
+/// through), not O(workloads²): a source looks at the destinations that the rules of either side lead to, whichever are
+/// fewer.
 ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,
                    const std::function<void(const ReachRow&)>& visit);
 
@@ -100,6 +103,9 @@ class ReachSweep {
   /// Makes `source` the one that ports_to() is about.
   void load_source(std::size_t source);
   Ports ports_to(std::size_t destination) const;
+  /// The destinations that may have something for the loaded source, or that nothing certain is known about; ascending.
+  /// All others have no ports.
+  std::span<const std::uint32_t> touched() const;
   /// What the end accepts from (ingress) or may have of (egress) the world outside: all addresses of the families, in
   /// order, as the longest ranges that fare alike.
   void outside(std::size_t end, policy::Direction direction, std::vector<Range>& ranges);

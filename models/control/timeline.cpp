@@ -2,6 +2,7 @@
 #include "models/control/timeline.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace podwire::control {
 
@@ -32,6 +33,14 @@ Timeline::Timeline(const TimelineInput& input, std::uint64_t seed)
     const Duration names =
         change.concerns_endpoints ? input.programming.names.draw(name_draws.draw(0, change.number)) : Duration::zero();
     names_.append(change.made, std::vector<Duration>{names});
+  }
+  if (input.states != nullptr) {
+    // A state is first asked for when its change has been made: from then on nobody acts on what all have passed.
+    std::vector<Version> slowest;
+    for (Version version = 0; version <= policy_.last(); ++version) {
+      slowest.push_back(policy_.slowest(policy_.made(version)));
+    }
+    input.states->free_before(std::move(slowest));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "models/cluster/cluster.hpp"
 #include "models/control/change_log.hpp"
 #include "models/control/programming.hpp"
+#include "models/control/states.hpp"
 #include "models/policy/engine.hpp"
 
 namespace podwire::control {
@@ -22,7 +23,8 @@ namespace podwire::control {
 /// One state. The engine belongs to one run's thread.
 struct View {
   const cluster::Cluster* cluster = nullptr;
-  policy::PolicyEngine* engine = nullptr;
+  EngineRef engine;
+  const policy::PolicySet* policies = nullptr;  // the engine's, for those who need not have it made; null: ask it
 };
 
 /// One change, after which a new state holds.
@@ -39,6 +41,7 @@ struct Change {
 struct TimelineInput {
   const cluster::Cluster* all = nullptr;  // every pod that ever is
   std::vector<View> views;                // state 0 and one after each change
+  States* states = nullptr;               // whose engines the views refer to; null: they are others'
   std::vector<Change> changes;            // in order of time
   Programming programming;
 };

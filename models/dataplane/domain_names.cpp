@@ -42,7 +42,7 @@ policy::PolicyEngine& DomainNames::engine(const control::View& state, std::uint1
       content.insert(pair);
     }
   }
-  Compiled& compiled = compiled_[{state.engine, content}];
+  Compiled& compiled = compiled_[{&state.engine->cluster(), &state.engine->policies(), content}];
   if (compiled.engine == nullptr) {
     for (const auto& [name, address] : content) {
       if (compiled.table.entries.empty() || compiled.table.entries.back().name != name) {

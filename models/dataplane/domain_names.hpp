@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -55,7 +56,8 @@ class DomainNames {
 
   std::vector<std::string> patterns_;
   std::vector<Known> known_;  // by machine
-  std::map<std::pair<const policy::PolicyEngine*, Content>, Compiled> compiled_;
+  // Engines of states come and go: a state is known by what it was compiled from.
+  std::map<std::tuple<const cluster::Cluster*, const policy::PolicySet*, Content>, Compiled> compiled_;
 };
 
 }  // namespace podwire::dataplane

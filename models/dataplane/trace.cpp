@@ -191,7 +191,7 @@ void Network::trace_line(std::uint32_t id, const des::Booking& booking) {
   step.wait = booking.start - now;
   step.cost = booking.finish - booking.start;
   step.latency = Duration::from_ps(ports_[from].propagation_ps) + (is_of_machine ? Duration::zero() : switching) -
-                 (ports_[from].leads_to_host != 0 ? Duration::zero() : switching);
+                 (ports_[from].arrival == arrive_kind_ ? Duration::zero() : switching);
   trace_of(id).steps.push_back(step);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,27 +15,29 @@ namespace podwire::policy {
 
 using AtomId = Id<struct AtomTag>;
 
+/// First and last address.
+using AddressRange = std::pair<IpAddress, IpAddress>;
+
+/// The addresses inside the block and outside its exceptions, in order, as few ranges as there are gaps allow. A block
+/// holds addresses of its own family only: ::/0 holds no IPv4 address.
+std::vector<AddressRange> ranges_of(const IpBlock& block);
+
 class Atoms {
  public:
   Atoms();
-  /// Adds the boundaries of a block and its exceptions; call finish() after the last.
-  void add(const IpBlock& block);
+  /// Adds the boundaries of ranges of addresses; call finish() after the last. Numbers of atoms change with it.
+  void add(std::span<const AddressRange> ranges);
   void finish();
 
   std::size_t size() const { return starts_.size(); }
+  IpAddress start(std::uint32_t atom) const { return starts_[atom]; }
   /// O(log atoms).
   AtomId atom_of(IpAddress ip) const;
   /// First and last address.
-  std::pair<IpAddress, IpAddress> range(AtomId atom) const;
-  /// The atoms inside the block and outside its exceptions, as [begin, end) pairs in order. A block holds addresses of
-  /// its own family only: ::/0 holds no IPv4 address.
-  std::vector<std::uint32_t> ranges_of(const IpBlock& block) const;
+  AddressRange range(AtomId atom) const;
   std::size_t memory_bytes() const { return starts_.capacity() * sizeof(IpAddress); }
 
  private:
-  void add(const Cidr& cidr);
-  std::pair<std::uint32_t, std::uint32_t> range_of(const Cidr& cidr) const;
-
   std::vector<IpAddress> starts_;  // ascending, the first is ::
 };
 

@@ -6,13 +6,34 @@ namespace podwire::policy {
 
 namespace {
 
-/// Whether `value` lies in one of the ordered [first, last) pairs.
+bool is_inside(std::span<const AddressRange> ranges, IpAddress address) {
+  const auto after = std::upper_bound(ranges.begin(), ranges.end(), address,
+                                      [](IpAddress ip, const AddressRange& range) { return ip < range.first; });
+  return after != ranges.begin() && address <= std::prev(after)->second;
+}
+
+}  // namespace
+
 bool is_inside(std::span<const std::uint32_t> ranges, std::uint32_t value) {
   // The number of boundaries at or below the value is odd exactly inside a range.
   return (std::upper_bound(ranges.begin(), ranges.end(), value) - ranges.begin()) % 2 == 1;
 }
 
-}  // namespace
+std::uint32_t Compiled::intern_block(std::span<const AddressRange> ranges) {
+  std::vector<std::uint32_t> words;
+  for (const auto& [first, last] : ranges) {
+    for (const std::uint64_t half : {first.high(), first.low(), last.high(), last.low()}) {
+      words.push_back(static_cast<std::uint32_t>(half >> 32));
+      words.push_back(static_cast<std::uint32_t>(half));
+    }
+  }
+  const auto [id, is_new] = ip_blocks_.intern(words);
+  if (is_new) {
+    block_ranges_.insert(block_ranges_.end(), ranges.begin(), ranges.end());
+    block_begins_.push_back(block_ranges_.size());
+  }
+  return id;
+}
 
 std::uint32_t Compiled::intern_labels(std::span<const std::uint32_t> words) {
   const auto [id, is_new] = label_rows_.intern(words);
@@ -41,7 +62,7 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
       // A pod is no node, and where blocks do not match nodes a node is nothing else.
       const bool is_candidate = words[0] == kNodes ? id >= kNodeOnly : id != kNodeOnly;
       const std::uint32_t atom = peers[peer.value()][1];
-      return is_candidate && atom != kNone && is_inside(ip_blocks[words[1]], atom);
+      return is_candidate && atom != kNone && is_inside(ranges_of_block(words[1]), atom_starts[atom]);
     }
     case kStrangers:
       return id >= kNodeOnly;
@@ -49,12 +70,6 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
       return id < kNodeOnly && is_inside(namespace_sets[words[1]], classes[id][0]) &&
              selectors.matches(SelectorId(words[2]), labels_of(ClassId(id)));
   }
-}
-
-PeerId Compiled::stranger_at(IpAddress ip) const {
-  const auto found = std::lower_bound(node_peers.begin(), node_peers.end(), ip,
-                                      [](const auto& entry, IpAddress address) { return entry.first < address; });
-  return found == node_peers.end() || found->first != ip ? peer_at(ip) : found->second;
 }
 
 PortSetId Compiled::resolve(PortSpecId spec, NamedPortsId named) {
@@ -80,15 +95,6 @@ PortSetId Compiled::resolve(PortSpecId spec, NamedPortsId named) {
   const PortSetId set = port_sets.intern(PortSet::of(std::move(ranges)));
   resolved_.emplace(key, set);
   return set;
-}
-
-std::vector<PolicyIndex> Compiled::policies_of(GroupId group) const {
-  std::vector<PolicyIndex> all;
-  for (const std::uint32_t s : segments_of(group)) {
-    all.insert(all.end(), segments[s].policies.begin(), segments[s].policies.end());
-  }
-  std::sort(all.begin(), all.end());
-  return all;
 }
 
 NamedPortsId Compiled::names_for(GroupId group, PeerId peer) const {
@@ -185,18 +191,20 @@ AllowedPorts Compiled::combine(const std::pair<TierPorts, TierPorts>& tiers, boo
 }
 
 std::size_t Compiled::memory_bytes() const {
-  std::size_t bytes = selectors.memory_bytes() + atoms.memory_bytes() + port_sets.memory_bytes();
-  for (const WordTable* table : {&namespace_sets, &ip_blocks, &peer_rules, &port_specs, &label_rows_, &named_ports,
+  std::size_t bytes = selectors.memory_bytes() + port_sets.memory_bytes();
+  for (const WordTable* table : {&namespace_sets, &ip_blocks_, &peer_rules, &port_specs, &label_rows_, &named_ports,
                                  &classes, &peers, &group_contents, &tier_contents}) {
     bytes += table->memory_bytes();
   }
+  bytes += block_ranges_.capacity() * sizeof(AddressRange) + block_begins_.capacity() * sizeof(std::size_t) +
+           atom_starts.capacity() * sizeof(IpAddress);
   bytes += row_labels_.capacity() * sizeof(cluster::Label) + row_begins_.capacity() * sizeof(std::size_t);
   bytes += segments.capacity() * sizeof(Segment) + groups.capacity() * sizeof(Group) +
            tier_lists.capacity() * sizeof(TierList);
   for (const Segment& segment : segments) {
-    bytes += segment.policies.capacity() * sizeof(PolicyIndex) + segment.grants.capacity() * sizeof(Grant);
+    bytes += segment.policies.capacity() * sizeof(PolicyNumber) + segment.grants.capacity() * sizeof(Grant);
   }
-  return bytes + view.pods.capacity() * sizeof(PodEntry) + resolved_.bucket_count() * 16;
+  return bytes + resolved_.bucket_count() * 16;
 }
 
 }  // namespace podwire::policy

@@ -9,10 +9,11 @@
 //   (group, peer) ─→ matching grants ─→ port map or port sets
 //
 // All content is hash-consed, ids are never reused, and nothing here is as large as classes × classes: memory is
-// O(pods + classes × segments that select each + rules). The View alone says what is the case now (pod → peer and
-// groups); a change in time replaces entries of the View and adds content. Segments are numbered in the order of
-// evaluation (admin tier by priority, NetworkPolicies, baseline tier), so that a group's sorted list is in order. A
-// tier list is what groups have in common but for their NetworkPolicies: few, where groups are many.
+// O(pods + classes × segments that select each + rules). Views alone say what is the case (view.hpp); a change in time
+// makes another View and adds content. A group lists its segments in the order of evaluation (admin tier by priority,
+// NetworkPolicies, baseline tier). A tier list is what groups have in common but for their NetworkPolicies: few, where
+// groups are many. A number of an atom stands for the address it begins at: an atom that a new boundary splits keeps
+// its number for the lower part, and whatever was found out about it stays true.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -21,10 +22,10 @@
 #include <utility>
 #include <vector>
 
-#include "models/policy/atoms.hpp"
 #include "models/policy/engine.hpp"
 #include "models/policy/port_set.hpp"
 #include "models/policy/selector_table.hpp"
+#include "models/policy/view.hpp"
 #include "models/policy/word_table.hpp"
 
 namespace podwire::policy {
@@ -40,10 +41,11 @@ using TierListId = Id<struct TierListTag>;
 struct Grant {
   PeerRuleId peer;
   PortSpecId ports;
-  PolicyIndex policy;
+  PolicyNumber policy;
   std::uint16_t rule = 0;
   RuleAction action = RuleAction::allow;
   bool is_uncertain = false;  // whether the peer matches is not known (an unresolved domain name)
+  bool operator==(const Grant&) const = default;
 };
 
 struct Segment {
@@ -54,14 +56,16 @@ struct Segment {
   std::uint32_t namespaces = 0;     // of an admin policy's subject, a namespace set
   SelectorId subject;
   bool uses_named_ports = false;
-  std::vector<PolicyIndex> policies;  // ascending
-  std::vector<Grant> grants;          // by (policy, rule); of a NetworkPolicy's equal (peer, ports) the least
+  std::vector<PolicyNumber> policies;  // in the order of their names
+  std::vector<Grant> grants;           // in the order of (policy, rule); of a NetworkPolicy's equal (peer, ports) the
+                                       // least
+  bool operator==(const Segment&) const = default;
 };
 
 struct Group {
   Direction direction = Direction::ingress;
   NamedPortsId named_ports;                // of the subject, where ingress rules use names; none otherwise
-  PolicyIndex first_policy;                // the least isolating one; none: NetworkPolicies do not isolate
+  PolicyNumber first_policy;               // the least isolating one; none: NetworkPolicies do not isolate
   std::uint32_t content = 0;               // in group_contents: direction, named ports, segments
   std::uint32_t admin_count = 0;           // segments of the admin tier, which come first
   std::uint32_t network_policy_count = 0;  // segments of NetworkPolicies, which come next
@@ -87,49 +91,29 @@ struct AllowedPorts {
   PortSetId possible = PortSets::kAll;
 };
 
-/// A pod in the View.
-struct PodEntry {
-  PeerId peer;
-  GroupId ingress;  // none: not isolated
-  GroupId egress;
-  bool is_stranger = false;      // neither subject nor selector peer: its address is all that counts
-  bool is_node_traffic = false;  // a hostNetwork pod that counts as its node
-  GroupId group(Direction d) const { return d == Direction::ingress ? ingress : egress; }
-  auto operator<=>(const PodEntry&) const = default;
-};
-
-/// What is the case at one time.
-struct View {
-  std::vector<PodEntry> pods;  // by PodId
-};
+/// Whether `value` lies in one of the ordered [first, last) pairs.
+bool is_inside(std::span<const std::uint32_t> ranges, std::uint32_t value);
 
 class Compiled {
  public:
-  Compiled(const cluster::Cluster& cluster, const PolicySet& policies, const cni::PolicySemantics& semantics,
-           const DomainTable* names);
-
   // Content.
   SelectorTable selectors;
-  Atoms atoms;
   WordTable namespace_sets;  // [first, last) pairs
-  WordTable ip_blocks;       // [first, last) pairs of atoms
   WordTable peer_rules;      // kind, then kAny, kStrangers: nothing; kIpBlock, kNodes: ip block; kPods: namespace
                              // set, selector
   WordTable port_specs;      // PortSetId of the numbers, then (name, protocol) pairs
   WordTable named_ports;     // (name, protocol << 16 | number) pairs
   WordTable classes;         // namespace, label row, named ports
-  WordTable peers;           // class, atom; either may be none
+  WordTable peers;           // class, number of the atom; either may be none
   WordTable group_contents;
   WordTable tier_contents;
   std::vector<Segment> segments;
   std::vector<Group> groups;
   std::vector<TierList> tier_lists;
   PortSets port_sets;
-  View view;
-  PeerId no_address;                                     // a stranger that nothing by address matches
-  std::uint32_t stranger_count = 0;                      // peers below this are no pods
-  std::vector<std::pair<IpAddress, PeerId>> node_peers;  // by address, where ipBlocks do not match nodes; else empty
-  bool names_on_peers = false;                           // names in ingress rules are resolved on the other end
+  std::vector<IpAddress> atom_starts;  // by number
+  PeerId no_address;                   // a stranger that nothing by address matches
+  bool names_on_peers = false;         // names in ingress rules are resolved on the other end
 
   enum PeerKind : std::uint32_t {
     kAny,
@@ -153,8 +137,6 @@ class Compiled {
   }
   /// The segments of another tier, in the order of evaluation.
   std::span<const std::uint32_t> segments_of(GroupId group, Tier tier) const;
-  /// Every NetworkPolicy of the group, ascending.
-  std::vector<PolicyIndex> policies_of(GroupId group) const;
   /// The named ports that count for a group and a peer: the destination's, or the peer's with names_on_peers.
   NamedPortsId names_for(GroupId group, PeerId peer) const;
   ClassId class_of(PeerId peer) const {
@@ -165,10 +147,13 @@ class Compiled {
   std::span<const cluster::Label> labels_of(ClassId id) const;
   /// The row of these (key, value) pairs, sorted by key.
   std::uint32_t intern_labels(std::span<const std::uint32_t> words);
-  /// The peer of an address that is no pod's.
-  PeerId peer_at(IpAddress ip) const { return PeerId(atoms.atom_of(ip).value()); }
-  /// The peer of an address that is no pod's and may be a node's.
-  PeerId stranger_at(IpAddress ip) const;
+  bool is_stranger(PeerId peer) const { return peers[peer.value()][0] >= kNodeOnly; }
+  /// A set of addresses: ordered ranges with gaps between them.
+  std::uint32_t intern_block(std::span<const AddressRange> ranges);
+  std::span<const AddressRange> ranges_of_block(std::uint32_t block) const {
+    return {block_ranges_.data() + block_begins_[block], block_begins_[block + 1] - block_begins_[block]};
+  }
+  std::size_t block_count() const { return ip_blocks_.size(); }
   /// The ports that `group` lets `peer` have; evaluates the rules of every tier.
   AllowedPorts ports_for(GroupId group, PeerId peer);
   /// The same from what the group's NetworkPolicies grant.
@@ -183,7 +168,10 @@ class Compiled {
   TierPorts ports_of_tier(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer);
   AllowedPorts after(const TierPorts& tier, const AllowedPorts& rest);
 
-  WordTable label_rows_;  // key, value pairs: labels under the keys that selectors read
+  WordTable ip_blocks_;  // first and last address of each range
+  std::vector<AddressRange> block_ranges_;
+  std::vector<std::size_t> block_begins_ = {0};  // one more than there are blocks
+  WordTable label_rows_;                         // key, value pairs: labels under the keys that selectors read
   std::vector<cluster::Label> row_labels_;
   std::vector<std::size_t> row_begins_ = {0};                     // one more than there are rows
   boost::unordered_flat_map<std::uint64_t, PortSetId> resolved_;  // spec << 32 | named ports

@@ -64,14 +64,50 @@ PolicyEngine::Impl::Impl(const cluster::Cluster& cluster_in, const PolicySet& po
       profile(&profile_in),
       names(names_in),
       semantics(profile_in.policy),
-      compiled(cluster_in, policies_in, profile_in.policy, names_in),
-      has_unmodelled(!cluster_in.unmodelled.empty()),
-      unmodelled_by_namespace(cluster_in.namespaces.size(), kNone) {
+      owned(std::make_unique<PolicyHistory>(profile_in.policy)),
+      history(*owned),
+      compiled(history.compiled),
+      cells(history.cells),
+      port_maps(history.port_maps),
+      view(history.compiler.first(cluster_in, policies_in, names_in)) {
+  history.newest = this;
+  find_unmodelled();
+}
+
+PolicyEngine::Impl::Impl(Impl& before, const cluster::Cluster& cluster_in, const PolicySet& policies_in,
+                         const DomainTable* names_in, const PolicyChanges& changes)
+    : cluster(&cluster_in),
+      policies(&policies_in),
+      profile(before.profile),
+      names(names_in),
+      semantics(before.semantics),
+      history(before.history),
+      compiled(history.compiled),
+      cells(history.cells),
+      port_maps(history.port_maps),
+      view(history.compiler.next(before.view, cluster_in, policies_in, names_in, changes)) {
+  history.newest = this;
+  find_unmodelled();
+}
+
+void PolicyEngine::Impl::find_unmodelled() {
+  has_unmodelled = !cluster->unmodelled.empty();
+  if (has_unmodelled) {
+    unmodelled_by_namespace.assign(cluster->namespaces.size(), kNone);
+  }
   for (std::size_t i = 0; i < cluster->unmodelled.size(); ++i) {
     const cluster::NamespaceId where = cluster->unmodelled[i].name_space;
     std::uint32_t& first = where.is_valid() ? unmodelled_by_namespace[where.index()] : unmodelled_everywhere;
     first = std::min(first, static_cast<std::uint32_t>(i));
   }
+}
+
+Verdict PolicyEngine::Impl::placed(Verdict verdict) const {
+  verdict.policy = view.place_of(PolicyNumber(verdict.policy.value()));
+  if (verdict.cause == Cause::conflict) {
+    verdict.unmodelled = view.place_of(PolicyNumber(verdict.unmodelled)).value();
+  }
+  return verdict;
 }
 
 std::uint32_t PolicyEngine::Impl::unmodelled_between(const Peer& subject, const Peer& other) const {
@@ -86,11 +122,11 @@ std::uint32_t PolicyEngine::Impl::unmodelled_between(const Peer& subject, const 
 
 PeerId PolicyEngine::Impl::peer_of(const Peer& end) const {
   if (end.pod.is_valid()) {
-    return compiled.view.pods[end.pod.index()].peer;
+    return view.pods[end.pod.index()].peer;
   }
   const bool needs_address =
       end.ip.is_unspecified() && end.node.is_valid() && !cluster->nodes[end.node.index()].addresses.empty();
-  return compiled.stranger_at(needs_address ? cluster->nodes[end.node.index()].addresses.front() : end.ip);
+  return view.addresses->stranger_at(needs_address ? cluster->nodes[end.node.index()].addresses.front() : end.ip);
 }
 
 bool PolicyEngine::Impl::sees_service(Direction direction, const Peer& other) const {
@@ -101,23 +137,23 @@ bool PolicyEngine::Impl::sees_service(Direction direction, const Peer& other) co
 PeerId PolicyEngine::Impl::seen_peer(Direction direction, const Peer& subject, const Peer& other) {
   const bool is_self = subject.pod.is_valid() && subject.pod == other.pod;
   if (is_self && direction == Direction::egress && semantics.hairpin == cni::Hairpin::world) {
-    return compiled.peer_at(other.service_ip);
+    return view.addresses->peer_at(other.service_ip);
   }
   if (sees_service(direction, other)) {
-    const AtomId atom = compiled.atoms.atom_of(other.service_ip);
-    const PodEntry* entry = other.pod.is_valid() ? &compiled.view.pods[other.pod.index()] : nullptr;
+    const std::uint32_t atom = view.addresses->number_at(other.service_ip);
+    const PodEntry* entry = other.pod.is_valid() ? &view.pods[other.pod.index()] : nullptr;
     const ClassId id = entry == nullptr || entry->is_stranger ? ClassId() : compiled.class_of(entry->peer);
-    return id.is_valid() ? PeerId(compiled.peers.intern(std::array{id.value(), atom.value()}).id)
-                         : compiled.peer_at(other.service_ip);
+    return id.is_valid() ? PeerId(compiled.peers.intern(std::array{id.value(), atom}).id)
+                         : view.addresses->peer_at(other.service_ip);
   }
   return peer_of(other);
 }
 
 bool PolicyEngine::Impl::is_own_node(const Peer& subject, const Peer& other) const {
-  const cluster::NodeId node = other.pod.is_valid() && compiled.view.pods[other.pod.index()].is_node_traffic
+  const cluster::NodeId node = other.pod.is_valid() && view.pods[other.pod.index()].is_node_traffic
                                    ? cluster->pods[other.pod.index()].node
                                    : other.node;
-  const bool is_traffic_of_node = !other.pod.is_valid() || compiled.view.pods[other.pod.index()].is_node_traffic;
+  const bool is_traffic_of_node = !other.pod.is_valid() || view.pods[other.pod.index()].is_node_traffic;
   return is_traffic_of_node && node.is_valid() && node == cluster->pods[subject.pod.index()].node;
 }
 
@@ -140,7 +176,7 @@ PolicyEngine::Impl::Preliminary PolicyEngine::Impl::preliminary(Direction direct
   if (!subject.pod.is_valid()) {
     return {.verdict = {.cause = Cause::not_a_subject}};
   }
-  const PodEntry& entry = compiled.view.pods[subject.pod.index()];
+  const PodEntry& entry = view.pods[subject.pod.index()];
   if (entry.is_stranger) {
     return {.verdict = {.cause = Cause::not_a_subject}};
   }
@@ -152,7 +188,7 @@ PolicyEngine::Impl::Preliminary PolicyEngine::Impl::preliminary(Direction direct
     return {.verdict = {.cause = Cause::own_node}};
   }
   if (semantics.policy_map_entries > 0 &&
-      map_entries.overflow(*cluster, compiled, subject.pod, semantics.policy_map_entries)) {
+      map_entries.overflow(*cluster, compiled, view, subject.pod, semantics.policy_map_entries)) {
     return {.verdict = {.action = Action::unknown, .cause = Cause::map_overflow}};
   }
   return {.verdict = {}, .group = group};
@@ -165,7 +201,7 @@ std::uint32_t PolicyEngine::Impl::cell(GroupId group, PeerId peer) {
       port_maps.clear();  // the cells are the only ones to know these ids
       cells.clear();
     }
-    map = port_maps.evaluate(compiled, group, peer);
+    map = port_maps.evaluate(compiled, view, group, peer);
     cells.insert(group, peer, map);
   }
   return map;
@@ -188,8 +224,9 @@ Verdict PolicyEngine::verdict(Direction direction, const Peer& subject, const Pe
     return {.cause = Cause::not_enforced};
   }
   const bool is_translated_later = impl_->sees_service(direction, other) && other.service_port.is_valid();
-  return impl_->port_maps.lookup(impl_->cell(first.group, impl_->seen_peer(direction, subject, other)), protocol,
-                                 is_translated_later ? other.service_port : port);
+  const std::uint32_t map = impl_->cell(first.group, impl_->seen_peer(direction, subject, other));
+  const Verdict found = impl_->port_maps.lookup(map, protocol, is_translated_later ? other.service_port : port);
+  return impl_->view.places->empty() ? found : impl_->placed(found);
 }
 
 PortSet PolicyEngine::allowed_ports(Direction direction, const Peer& subject, const Peer& other, bool& unknown) {
@@ -197,7 +234,7 @@ PortSet PolicyEngine::allowed_ports(Direction direction, const Peer& subject, co
   unknown = first.verdict.action == Action::unknown;
   if (unknown && impl_->semantics.is_enforced && subject.pod.is_valid()) {
     // What the policies that are modelled would say.
-    first.group = impl_->compiled.view.pods[subject.pod.index()].group(direction);
+    first.group = impl_->view.pods[subject.pod.index()].group(direction);
   }
   if (!first.group.is_valid()) {
     return PortSet::all();
@@ -253,21 +290,52 @@ std::size_t PolicyEngine::class_count() const {
 }
 
 ClassId PolicyEngine::class_of(cluster::PodId pod) const {
-  return impl_->compiled.class_of(impl_->compiled.view.pods[pod.index()].peer);
+  return impl_->compiled.class_of(impl_->view.pods[pod.index()].peer);
 }
 
 std::size_t PolicyEngine::atom_count() const {
-  return impl_->compiled.atoms.size();
+  return impl_->view.addresses->atoms.size();
 }
 AtomId PolicyEngine::atom_of(IpAddress ip) const {
-  return impl_->compiled.atoms.atom_of(ip);
+  return impl_->view.addresses->atoms.atom_of(ip);
 }
 std::pair<IpAddress, IpAddress> PolicyEngine::atom_range(AtomId atom) const {
-  return impl_->compiled.atoms.range(atom);
+  return impl_->view.addresses->atoms.range(atom);
 }
 
 bool PolicyEngine::overflows_policy_map(cluster::PodId pod) {
-  return impl_->map_entries.overflow(cluster(), impl_->compiled, pod, impl_->semantics.policy_map_entries);
+  return impl_->map_entries.overflow(cluster(), impl_->compiled, impl_->view, pod, impl_->semantics.policy_map_entries);
+}
+
+PolicyEngine PolicyEngine::next(const cluster::Cluster& cluster, const PolicySet& policies, const DomainTable* names,
+                                const PolicyChanges* changes) {
+  PODWIRE_CHECK(impl_->history.newest == impl_.get(), "policy", "a state follows the newest one");
+  const PolicyChanges found = changes == nullptr ? difference(*impl_->policies, policies) : PolicyChanges();
+  return PolicyEngine(std::make_unique<Impl>(*impl_, cluster, policies, names, changes == nullptr ? found : *changes));
+}
+
+PolicyEngine::PolicyEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+void PolicyEngine::release() {
+  PODWIRE_CHECK(impl_->history.newest != impl_.get(), "policy", "the newest state is not released");
+  impl_->view = View();
+  impl_->map_entries = MapEntries();
+  impl_->unmodelled_by_namespace = {};
+}
+
+const View& PolicyEngine::view() const {
+  return impl_->view;
+}
+
+std::vector<PolicyIndex> PolicyEngine::policies_of(GroupId group) const {
+  std::vector<PolicyIndex> all;
+  for (const std::uint32_t s : impl_->compiled.segments_of(group)) {
+    for (const PolicyNumber number : impl_->compiled.segments[s].policies) {
+      all.push_back(impl_->view.place_of(number));
+    }
+  }
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
 Compiled& PolicyEngine::compiled() {
@@ -287,8 +355,12 @@ const cni::Profile& PolicyEngine::profile() const {
 }
 
 std::size_t PolicyEngine::memory_bytes() const {
-  return sizeof(Impl) + impl_->compiled.memory_bytes() + impl_->cells.memory_bytes() + impl_->port_maps.memory_bytes() +
-         impl_->unmodelled_by_namespace.capacity() * 4;
+  const std::size_t own =
+      sizeof(Impl) + impl_->view.memory_bytes() + impl_->unmodelled_by_namespace.capacity() * sizeof(std::uint32_t);
+  return impl_->owned == nullptr
+             ? own
+             : own + sizeof(PolicyHistory) + impl_->compiled.memory_bytes() + impl_->history.compiler.memory_bytes() +
+                   impl_->cells.memory_bytes() + impl_->port_maps.memory_bytes();
 }
 
 }  // namespace podwire::policy

@@ -28,6 +28,8 @@ using GroupId = Id<struct GroupTag>;            // hash-consed list of the polic
 
 class Compiled;
 class RuleJudge;
+struct PolicyChanges;
+struct View;
 
 enum class Action : std::uint8_t { allow, deny, unknown };
 
@@ -118,6 +120,17 @@ class PolicyEngine {
   /// unknown what it may decide.
   PolicyEngine(const cluster::Cluster& cluster, const PolicySet& policies, const cni::Profile& profile,
                const DomainTable* names = nullptr);
+  /// The engine of the state that follows this one, by difference: the cluster is a later snapshot of the same one, and
+  /// `changes` names every policy that differs between the two sets (null: they are compared). Verdicts are those of a
+  /// new engine. Both answer from then on; what they have found out about rules they share, so that one thread asks
+  /// them. Only the newest of a history can be followed. The first outlives all, each one the start of its successor;
+  /// states are destroyed oldest first but for the first, or all at once. O(what differs): see compiler.hpp.
+  PolicyEngine next(const cluster::Cluster& cluster, const PolicySet& policies, const DomainTable* names = nullptr,
+                    const PolicyChanges* changes = nullptr);
+  /// Frees what verdicts of this state need. Names, spans and deciding_rule() go on to be told; nothing else may be
+  /// asked. Precondition: a state follows, and the earlier ones are released.
+  void release();
+
   PolicyEngine(PolicyEngine&&) noexcept;
   PolicyEngine& operator=(PolicyEngine&&) noexcept;
   ~PolicyEngine();
@@ -144,6 +157,10 @@ class PolicyEngine {
   std::uint32_t unmodelled_between(const Peer& a, const Peer& b) const;
   /// Whether the pod's policies need more entries than the profile's policy map has, so that its verdicts are unknown.
   bool overflows_policy_map(cluster::PodId pod);
+  /// What is the case: peer and groups of each pod (models/policy/view.hpp).
+  const View& view() const;
+  /// Every NetworkPolicy of a group that is in force in this state, ascending.
+  std::vector<PolicyIndex> policies_of(GroupId group) const;
   /// The compiled content, for what works on classes and groups (models/policy/port_rows.hpp).
   Compiled& compiled();
 
@@ -172,6 +189,7 @@ class PolicyEngine {
   void make_chain(const RuleJudge& judge, const Peer& subject, Explanation& result) const;
 
   struct Impl;
+  explicit PolicyEngine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -2,15 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "models/policy/cell_memo.hpp"
 #include "models/policy/compiled.hpp"
+#include "models/policy/compiler.hpp"
 #include "models/policy/engine.hpp"
 #include "models/policy/map_entries.hpp"
 #include "models/policy/port_map.hpp"
 
 namespace podwire::policy {
+
+/// What the states of one history share: content, and memos of it. Belongs to the first.
+struct PolicyHistory {
+  PolicyHistory(const cni::PolicySemantics& semantics) : compiler(compiled, semantics) {}
+  Compiled compiled;
+  Compiler compiler;
+  CellMemo cells;
+  PortMaps port_maps;
+  const void* newest = nullptr;  // whose state a next one follows
+};
 
 struct PolicyEngine::Impl {
   static constexpr std::uint32_t kNone = 0xffff'ffff;
@@ -18,6 +30,12 @@ struct PolicyEngine::Impl {
 
   Impl(const cluster::Cluster& cluster_in, const PolicySet& policies_in, const cni::Profile& profile_in,
        const DomainTable* names);
+  /// The state after `before`.
+  Impl(Impl& before, const cluster::Cluster& cluster_in, const PolicySet& policies_in, const DomainTable* names,
+       const PolicyChanges& changes);
+  void find_unmodelled();
+  /// With indices for numbers.
+  Verdict placed(Verdict verdict) const;
 
   struct Preliminary {
     Verdict verdict;
@@ -38,9 +56,12 @@ struct PolicyEngine::Impl {
   const cni::Profile* profile;
   const DomainTable* names;  // null: not known
   cni::PolicySemantics semantics;
-  Compiled compiled;
-  CellMemo cells;
-  PortMaps port_maps;
+  std::unique_ptr<PolicyHistory> owned;  // null: an earlier state's
+  PolicyHistory& history;
+  Compiled& compiled;
+  CellMemo& cells;
+  PortMaps& port_maps;
+  View view;
   MapEntries map_entries;
   bool has_unmodelled = false;
   std::uint32_t unmodelled_everywhere = kNone;         // the first that reaches every namespace

@@ -155,7 +155,7 @@ std::string denial_text(const PolicyEngine& engine, const Explanation& explanati
 
 /// Fills the chain of a verdict that the policies gave.
 void PolicyEngine::make_chain(const RuleJudge& judge, const Peer& subject, Explanation& result) const {
-  const GroupId group = impl_->compiled.view.pods[subject.pod.index()].group(result.direction);
+  const GroupId group = impl_->view.pods[subject.pod.index()].group(result.direction);
   if (!group.is_valid()) {
     return;
   }
@@ -178,7 +178,7 @@ void PolicyEngine::make_chain(const RuleJudge& judge, const Peer& subject, Expla
     }
     std::vector<PolicyIndex> selecting;
     for (const std::uint32_t s : impl_->compiled.segments_of(group, tier)) {
-      selecting.push_back(impl_->compiled.segments[s].policies.front());
+      selecting.push_back(impl_->view.place_of(impl_->compiled.segments[s].policies.front()));
     }
     if (selecting.empty()) {
       continue;
@@ -196,11 +196,11 @@ Explanation PolicyEngine::explain(Direction direction, const Peer& subject, cons
   Explanation result;
   result.direction = direction;
   result.verdict = verdict(direction, subject, other, protocol, port);
-  const std::vector<PodEntry>& pods = impl_->compiled.view.pods;
+  const PodPages& pods = impl_->view.pods;
   const std::string whom = peer_text(cluster(), subject);
   if (subject.pod.is_valid()) {
     if (const GroupId group = pods[subject.pod.index()].group(direction); group.is_valid()) {
-      result.isolating = impl_->compiled.policies_of(group);
+      result.isolating = policies_of(group);
     }
   }
   Peer seen = other;

@@ -26,10 +26,10 @@ std::uint64_t port_prefixes(std::uint32_t first, std::uint32_t last) {
 
 }  // namespace
 
-void MapEntries::count_identities(const cluster::Cluster& cluster, const Compiled& compiled) {
+void MapEntries::count_identities(const cluster::Cluster& cluster, const Compiled& compiled, const View& view) {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> found;  // class, labels
   for (std::size_t p = 0; p < cluster.pods.size(); ++p) {
-    const ClassId id = compiled.class_of(compiled.view.pods[p].peer);
+    const ClassId id = compiled.class_of(view.pods[p].peer);
     if (id.is_valid()) {
       found.emplace_back(id.value(), cluster.shapes[cluster.pods[p].shape.index()].labels.value());
     }
@@ -51,7 +51,7 @@ std::uint64_t MapEntries::of_rule(const Compiled& compiled, PeerRuleId rule) {
     return 1;  // the wildcard identity
   }
   if (words[0] == Compiled::kIpBlock) {
-    return compiled.ip_blocks[words[1]].size() / 2;
+    return compiled.ranges_of_block(words[1]).size();
   }
   const auto [known, is_new] = by_rule_.try_emplace(rule.value(), 0);
   if (!is_new) {
@@ -96,20 +96,20 @@ std::uint64_t MapEntries::of_group(Compiled& compiled, GroupId group) {
   return count;
 }
 
-bool MapEntries::overflow(const cluster::Cluster& cluster, Compiled& compiled, cluster::PodId pod,
+bool MapEntries::overflow(const cluster::Cluster& cluster, Compiled& compiled, const View& view, cluster::PodId pod,
                           std::uint64_t limit) {
   if (limit == 0) {
     return false;
   }
   if (known_.size() != cluster.pods.size()) {
     known_.assign(cluster.pods.size(), 0);
-    count_identities(cluster, compiled);
+    count_identities(cluster, compiled, view);
   }
   std::uint8_t& known = known_[pod.index()];
   if (known == 0) {
     std::uint64_t entries = 0;
     for (const Direction direction : kDirections) {
-      const GroupId group = compiled.view.pods[pod.index()].group(direction);
+      const GroupId group = view.pods[pod.index()].group(direction);
       entries += group.is_valid() ? of_group(compiled, group) : 0;
     }
     known = entries > limit ? 2 : 1;

@@ -18,10 +18,11 @@ class MapEntries {
  public:
   /// Whether the pod's policies need more than `limit` entries, both directions together. Remembers the answer. O(1)
   /// warm; cold O(rules of the pod × classes in the namespaces they look at).
-  bool overflow(const cluster::Cluster& cluster, Compiled& compiled, cluster::PodId pod, std::uint64_t limit);
+  bool overflow(const cluster::Cluster& cluster, Compiled& compiled, const View& view, cluster::PodId pod,
+                std::uint64_t limit);
 
  private:
-  void count_identities(const cluster::Cluster& cluster, const Compiled& compiled);
+  void count_identities(const cluster::Cluster& cluster, const Compiled& compiled, const View& view);
   std::uint64_t of_group(Compiled& compiled, GroupId group);
   std::uint64_t of_rule(const Compiled& compiled, PeerRuleId rule);
 

@@ -1,7 +1,6 @@
 #include "models/policy/port_map.hpp"
 
 #include <algorithm>
-#include <tuple>
 
 namespace podwire::policy {
 
@@ -14,6 +13,11 @@ std::uint32_t first_key(const PortSet::Range& range) {
   return static_cast<std::uint32_t>(range.protocol) << 16 | (range.first == 1 ? 0u : range.first);
 }
 
+/// Verdicts carry numbers here.
+PolicyIndex as_index(PolicyNumber number) {
+  return PolicyIndex(number.value());
+}
+
 bool holds(const PortSet& set, std::uint32_t key) {
   return std::any_of(set.ranges.begin(), set.ranges.end(), [key](const PortSet::Range& range) {
     return first_key(range) <= key && key <= (static_cast<std::uint32_t>(range.protocol) << 16 | range.last);
@@ -23,7 +27,7 @@ bool holds(const PortSet& set, std::uint32_t key) {
 }  // namespace
 
 /// Fills matching_ with the grants that hold for the peer, the least rule first.
-void PortMaps::collect(Compiled& compiled, GroupId group, PeerId peer) {
+void PortMaps::collect(Compiled& compiled, const View& view, GroupId group, PeerId peer) {
   matching_.clear();
   const NamedPortsId named = compiled.names_for(group, peer);
   for (const std::uint32_t s : compiled.segments_of(group)) {
@@ -36,8 +40,8 @@ void PortMaps::collect(Compiled& compiled, GroupId group, PeerId peer) {
       }
     }
   }
-  std::sort(matching_.begin(), matching_.end(), [](const Matching& a, const Matching& b) {
-    return std::tie(a.policy, a.rule) < std::tie(b.policy, b.rule);
+  std::sort(matching_.begin(), matching_.end(), [&](const Matching& a, const Matching& b) {
+    return a.policy == b.policy ? a.rule < b.rule : view.place_of(a.policy) < view.place_of(b.policy);
   });
 }
 
@@ -71,14 +75,14 @@ void PortMaps::append(Runs& runs, std::uint32_t first, const Verdict& verdict) {
 }
 
 /// Fills runs_ with what the group's NetworkPolicies say; no_policy where there are none.
-void PortMaps::evaluate_network_policies(Compiled& compiled, GroupId group, PeerId peer) {
+void PortMaps::evaluate_network_policies(Compiled& compiled, const View& view, GroupId group, PeerId peer) {
   runs_.clear();
   const Group& g = compiled.groups[group.index()];
   if (!g.is_isolated()) {
     append(runs_, 0, Verdict());
     return;
   }
-  collect(compiled, group, peer);
+  collect(compiled, view, group, peer);
   pieces_.clear();
   for (const Matching& grant : matching_) {
     for (const PortSet::Range& range : compiled.port_sets[grant.ports].ranges) {
@@ -91,8 +95,10 @@ void PortMaps::evaluate_network_policies(Compiled& compiled, GroupId group, Peer
       break;
     }
   }
-  const Verdict deny = {
-      .action = Action::deny, .cause = Cause::default_deny, .policy = g.first_policy, .tier = Tier::network_policy};
+  const Verdict deny = {.action = Action::deny,
+                        .cause = Cause::default_deny,
+                        .policy = as_index(g.first_policy),
+                        .tier = Tier::network_policy};
   std::uint32_t next = 0;
   for (const Piece& piece : pieces_) {
     if (piece.first > next) {
@@ -102,7 +108,7 @@ void PortMaps::evaluate_network_policies(Compiled& compiled, GroupId group, Peer
            {.action = Action::allow,
             .cause = Cause::rule,
             .rule = piece.rule,
-            .policy = piece.policy,
+            .policy = as_index(piece.policy),
             .tier = Tier::network_policy});
     next = piece.last + 1;
   }
@@ -154,13 +160,13 @@ Verdict PortMaps::judge(const Compiled& compiled, Tier tier, std::uint32_t key, 
                : Verdict{.action = rule.action == RuleAction::allow ? Action::allow : Action::deny,
                          .cause = Cause::rule,
                          .rule = rule.rule,
-                         .policy = rule.policy,
+                         .policy = as_index(rule.policy),
                          .tier = tier};
   };
   const TierRule* sure = nullptr;   // of the first policy that certainly matches
   const TierRule* rival = nullptr;  // of the first other of its priority that comes to something else
   const TierRule* doubt = nullptr;  // the first that may match
-  PolicyIndex answered;             // has certainly matched: its further rules do not count
+  PolicyNumber answered;            // has certainly matched: its further rules do not count
   for (const TierRule& rule : tier_rules_) {
     if (sure != nullptr && rule.level != sure->level) {
       break;
@@ -184,7 +190,7 @@ Verdict PortMaps::judge(const Compiled& compiled, Tier tier, std::uint32_t key, 
     return {.action = Action::unknown,
             .cause = Cause::conflict,
             .rule = sure->rule,
-            .policy = sure->policy,
+            .policy = as_index(sure->policy),
             .unmodelled = rival->policy.value(),
             .tier = tier};
   }
@@ -192,7 +198,7 @@ Verdict PortMaps::judge(const Compiled& compiled, Tier tier, std::uint32_t key, 
     return {.action = Action::unknown,
             .cause = Cause::unresolved,
             .rule = doubt->rule,
-            .policy = doubt->policy,
+            .policy = as_index(doubt->policy),
             .tier = tier};
   }
   return first;
@@ -234,8 +240,8 @@ void PortMaps::lay_over(Compiled& compiled, std::span<const std::uint32_t> segme
   }
 }
 
-std::uint32_t PortMaps::evaluate(Compiled& compiled, GroupId group, PeerId peer) {
-  evaluate_network_policies(compiled, group, peer);
+std::uint32_t PortMaps::evaluate(Compiled& compiled, const View& view, GroupId group, PeerId peer) {
+  evaluate_network_policies(compiled, view, group, peer);
   const Group& g = compiled.groups[group.index()];
   if (g.tiers.is_valid()) {
     // Here a name means the destination's port, whatever the profile does with names in NetworkPolicies.

@@ -17,7 +17,11 @@ class PortMaps {
   /// The map of a group towards a peer. Of NetworkPolicies: the least (policy, rule) that grants each port, a default
   /// deny elsewhere. Of the other tiers: the first rule that matches. They are laid over one another from the last
   /// tier to the first, so that a Pass finds what it passes to.
-  std::uint32_t evaluate(Compiled& compiled, GroupId group, PeerId peer);
+  /// Rules stay what they are, so that the map does not depend on
+  /// the view; `view` is any that the group is in force in, and tells the order of policies. The verdicts name policies
+  /// by number.
+  std::uint32_t evaluate(Compiled& compiled, const View& view, GroupId group, PeerId peer);
+  /// `policy`, and the rival of a conflict, are numbers and not yet indices.
   Verdict lookup(std::uint32_t map, IpProtocol protocol, Port port) const {
     const std::span<const std::uint32_t> words = maps_[map];
     const std::uint32_t key = key_of(protocol, port.number());
@@ -48,14 +52,14 @@ class PortMaps {
   }
 
   struct Matching {
-    PolicyIndex policy;
+    PolicyNumber policy;
     std::uint16_t rule = 0;
     PortSetId ports;
   };
   /// A rule of the tier at hand that holds for the peer.
   struct TierRule {
     std::uint32_t level = 0;  // rules of one have one priority
-    PolicyIndex policy;
+    PolicyNumber policy;
     std::uint16_t rule = 0;
     RuleAction action = RuleAction::allow;
     bool is_uncertain = false;
@@ -64,7 +68,7 @@ class PortMaps {
   struct Piece {
     std::uint32_t first = 0;  // keys, inclusive
     std::uint32_t last = 0;
-    PolicyIndex policy;
+    PolicyNumber policy;
     std::uint16_t rule = 0;
   };
   /// A verdict for every key, as runs.
@@ -74,9 +78,9 @@ class PortMaps {
   };
   using Runs = std::vector<Run>;
 
-  void collect(Compiled& compiled, GroupId group, PeerId peer);
+  void collect(Compiled& compiled, const View& view, GroupId group, PeerId peer);
   void add_piece(Piece piece);
-  void evaluate_network_policies(Compiled& compiled, GroupId group, PeerId peer);
+  void evaluate_network_policies(Compiled& compiled, const View& view, GroupId group, PeerId peer);
   void collect_tier(Compiled& compiled, std::span<const std::uint32_t> segments, NamedPortsId named, PeerId peer);
   void lay_over(Compiled& compiled, std::span<const std::uint32_t> segments, Tier tier, NamedPortsId named,
                 PeerId peer);

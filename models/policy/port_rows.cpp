@@ -12,9 +12,8 @@ constexpr std::uint32_t kManyNamespaces = 0xffff'fffe;
 
 }  // namespace
 
-PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()) {
+PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()), addresses_(*engine.view().addresses) {
   has_tiers_ = !compiled_.tier_lists.empty();
-  stranger_count_ = compiled_.stranger_count;
   index_peers();
   index_rules();
   index_groups();
@@ -22,7 +21,14 @@ PortRows::PortRows(PolicyEngine& engine) : compiled_(engine.compiled()) {
 }
 
 void PortRows::index_peers() {
-  for (std::uint32_t p = stranger_count_; p < compiled_.peers.size(); ++p) {
+  for (std::uint32_t p = 0; p < compiled_.peers.size(); ++p) {
+    const std::uint32_t number = compiled_.peers[p][1];
+    if (compiled_.is_stranger(PeerId(p))) {
+      const bool is_address = compiled_.peers[p][0] == kNone && number != kNone;
+      stranger_peers_.emplace_back(
+          PeerId(p), is_address ? addresses_.atoms.atom_of(compiled_.atom_starts[number]).value() : kNone);
+      continue;
+    }
     const ClassId id = compiled_.class_of(PeerId(p));
     const std::uint32_t name_space = compiled_.classes[id.value()][0];
     peer_index_.add({}, name_space, p);
@@ -30,8 +36,8 @@ void PortRows::index_peers() {
       peer_index_.add(label, name_space, p);
       peer_counts_.add(label);
     }
-    if (const std::uint32_t atom = compiled_.peers[p][1]; atom != kNone) {
-      pods_by_atom_.emplace_back(atom, PeerId(p));
+    if (number != kNone) {
+      pods_by_atom_.emplace_back(compiled_.atom_starts[number], PeerId(p));
     }
   }
   peer_index_.finish();
@@ -156,10 +162,9 @@ template <class Visit>
 void PortRows::for_each_matching_pod_peer(PeerRuleId rule, Visit visit) const {
   const std::span<const std::uint32_t> words = compiled_.peer_rules[rule.value()];
   if (words[0] == Compiled::kIpBlock) {
-    const std::span<const std::uint32_t> ranges = compiled_.ip_blocks[words[1]];
-    for (std::size_t i = 0; i < ranges.size(); i += 2) {
-      auto at = std::lower_bound(pods_by_atom_.begin(), pods_by_atom_.end(), std::pair(ranges[i], PeerId(0u)));
-      for (; at != pods_by_atom_.end() && at->first < ranges[i + 1]; ++at) {
+    for (const auto& [first, last] : compiled_.ranges_of_block(words[1])) {
+      auto at = std::lower_bound(pods_by_atom_.begin(), pods_by_atom_.end(), std::pair(first, PeerId(0u)));
+      for (; at != pods_by_atom_.end() && at->first <= last; ++at) {
         visit(at->second);
       }
     }
@@ -187,24 +192,44 @@ void PortRows::load_egress(GroupId group) {
     return;
   }
   egress_ = group;
-  std::fill(to_peer_.begin(), to_peer_.end(), PortSets::kEmpty);
+  for (const PeerId peer : touched_peers_) {
+    to_peer_[peer.index()] = PortSets::kEmpty;
+  }
+  touched_peers_.clear();
+  to_anyone_ = PortSets::kEmpty;
+  named_to_anyone_.clear();
   const std::span<const PortSetId> strangers = granted_to_strangers(group);
-  std::copy(strangers.begin(), strangers.end(), to_peer_.begin());
-  const auto add = [&](const Grant& grant, PeerId peer) {
-    const PortSetId ports = compiled_.resolve(grant.ports, compiled_.names_of(compiled_.class_of(peer)));
-    to_peer_[peer.index()] = compiled_.port_sets.unite(to_peer_[peer.index()], ports);
-  };
+  for (const auto& [peer, atom] : stranger_peers_) {
+    to_peer_[peer.index()] = atom == kNone ? for_anyone_ : strangers[atom];
+  }
   for (const std::uint32_t s : compiled_.segments_of(group)) {
     for (const Grant& grant : compiled_.segments[s].grants) {
-      if (compiled_.peer_rules[grant.peer.value()][0] == Compiled::kAny) {
-        for (std::uint32_t p = stranger_count_; p < compiled_.peers.size(); ++p) {
-          add(grant, PeerId(p));
-        }
+      if (compiled_.peer_rules[grant.peer.value()][0] != Compiled::kAny) {
+        for_each_matching_pod_peer(grant.peer, [&](PeerId peer) {
+          PortSetId& ports = to_peer_[peer.index()];
+          if (ports == PortSets::kEmpty) {
+            touched_peers_.push_back(peer);
+          }
+          const PortSetId added = compiled_.resolve(grant.ports, compiled_.names_of(compiled_.class_of(peer)));
+          ports = compiled_.port_sets.unite(ports, added);
+        });
+      } else if (compiled_.has_names(grant.ports)) {
+        named_to_anyone_.push_back(grant.ports);
       } else {
-        for_each_matching_pod_peer(grant.peer, [&](PeerId peer) { add(grant, peer); });
+        to_anyone_ = compiled_.port_sets.unite(to_anyone_, compiled_.resolve(grant.ports, {}));
       }
     }
   }
+}
+
+PortSetId PortRows::with_anyone(PeerId peer, PortSetId granted) {
+  granted = compiled_.port_sets.unite(granted, to_anyone_);
+  const ClassId id = compiled_.class_of(peer);
+  const NamedPortsId names = id.is_valid() ? compiled_.names_of(id) : NamedPortsId();
+  for (const PortSpecId spec : named_to_anyone_) {
+    granted = compiled_.port_sets.unite(granted, compiled_.resolve(spec, names));
+  }
+  return granted;
 }
 
 AllowedPorts PortRows::with_tiers(GroupId group, PeerId peer, PortSetId granted, Remembered& memo) {
@@ -234,25 +259,25 @@ std::span<const AllowedPorts> PortRows::stranger_ports(GroupId group) {
   const std::span<const PortSetId> granted = granted_to_strangers(group);
   stranger_ports_.clear();
   for (std::uint32_t p = 0; p < granted.size(); ++p) {
-    stranger_ports_.push_back(compiled_.ports_for(group, PeerId(p), granted[p]));
+    stranger_ports_.push_back(compiled_.ports_for(group, addresses_.strangers[p], granted[p]));
   }
   return stranger_ports_;
 }
 
 std::span<const PortSetId> PortRows::granted_to_strangers(GroupId id) {
   const Group& group = compiled_.groups[id.index()];
-  PortSetId for_anyone = PortSets::kEmpty;
-  strangers_.assign(stranger_count_, PortSets::kEmpty);
+  for_anyone_ = PortSets::kEmpty;
+  strangers_.assign(addresses_.atoms.size(), PortSets::kEmpty);
   for (const std::uint32_t s : compiled_.segments_of(id)) {
     for (const Grant& grant : compiled_.segments[s].grants) {
       const std::span<const std::uint32_t> words = compiled_.peer_rules[grant.peer.value()];
       const PortSetId ports = compiled_.resolve(grant.ports, own_names(group));
       if (words[0] == Compiled::kAny) {
-        for_anyone = compiled_.port_sets.unite(for_anyone, ports);
+        for_anyone_ = compiled_.port_sets.unite(for_anyone_, ports);
       } else if (words[0] == Compiled::kIpBlock) {
-        const std::span<const std::uint32_t> ranges = compiled_.ip_blocks[words[1]];
-        for (std::size_t i = 0; i < ranges.size(); i += 2) {
-          for (std::uint32_t atom = ranges[i]; atom < ranges[i + 1]; ++atom) {
+        for (const auto& [first, last] : compiled_.ranges_of_block(words[1])) {
+          const std::uint32_t end = addresses_.atoms.atom_of(last).value();
+          for (std::uint32_t atom = addresses_.atoms.atom_of(first).value(); atom <= end; ++atom) {
             strangers_[atom] = compiled_.port_sets.unite(strangers_[atom], ports);
           }
         }
@@ -260,7 +285,7 @@ std::span<const PortSetId> PortRows::granted_to_strangers(GroupId id) {
     }
   }
   for (PortSetId& ports : strangers_) {
-    ports = compiled_.port_sets.unite(ports, for_anyone);
+    ports = compiled_.port_sets.unite(ports, for_anyone_);
   }
   return strangers_;
 }

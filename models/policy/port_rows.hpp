@@ -31,9 +31,22 @@ class PortRows {
   void load_egress(GroupId group);
   /// What the loaded egress group lets its pods have at `peer`.
   AllowedPorts egress_ports(PeerId peer) {
-    const PortSetId granted = to_peer_[peer.index()];
+    PortSetId granted = to_peer_[peer.index()];
+    if (given_to_anyone() != PortSets::kEmpty) {
+      granted = with_anyone(peer, granted);
+    }
     return has_tiers_ ? with_tiers(egress_, peer, granted, peer_tiers_) : AllowedPorts{granted, granted};
   }
+
+  // Where something can be found, before tiers of admin policies: everywhere else nothing is granted.
+  /// What rules without peers may give the loaded egress group at everyone's; rules with peers give something at
+  /// peers_touched() and strangers only.
+  PortSetId given_to_anyone() const { return named_to_anyone_.empty() ? to_anyone_ : PortSets::kAll; }
+  std::span<const PeerId> peers_touched() const { return touched_peers_; }
+  /// The ingress groups whose rules with peers let the loaded source in; repeated where several do.
+  std::span<const GroupId> groups_touched() const { return touched_groups_; }
+  /// What rules without peers let everyone have.
+  PortSetId granted_to_anyone(GroupId group) const { return from_anyone_[group.index()]; }
 
   /// What a group of either direction lets addresses of no pod have, by atom; valid until the next call.
   std::span<const AllowedPorts> stranger_ports(GroupId group);
@@ -52,6 +65,7 @@ class PortRows {
     std::vector<std::pair<TierPorts, TierPorts>> tiers;
     std::uint32_t round = 0;
   };
+  PortSetId with_anyone(PeerId peer, PortSetId granted);
   AllowedPorts with_tiers(GroupId group, PeerId peer, PortSetId granted, Remembered& memo);
   std::span<const PortSetId> granted_to_strangers(GroupId group);
   void index_rules();
@@ -69,7 +83,8 @@ class PortRows {
   }
 
   Compiled& compiled_;
-  std::uint32_t stranger_count_ = 0;  // peers below this are strangers
+  const Addresses& addresses_;
+  std::vector<std::pair<PeerId, std::uint32_t>> stranger_peers_;  // with the atom, none for nodes that are no addresses
 
   // Ingress: peer → rules → segments → groups.
   LabelIndex rule_index_;
@@ -85,11 +100,15 @@ class PortRows {
   // Egress: group → rules → peers.
   LabelIndex peer_index_;
   LabelCounts peer_counts_;
-  std::vector<std::pair<std::uint32_t, PeerId>> pods_by_atom_;  // sorted
-  std::vector<PortSetId> to_peer_;
+  std::vector<std::pair<IpAddress, PeerId>> pods_by_atom_;  // by the start of the atom, sorted
+  std::vector<PortSetId> to_peer_;                          // by rules with peers
+  std::vector<PeerId> touched_peers_;
+  PortSetId to_anyone_ = PortSets::kEmpty;   // by rules without peers
+  std::vector<PortSpecId> named_to_anyone_;  // such rules with names, which the destination resolves
   GroupId egress_;
 
-  std::vector<PortSetId> strangers_;
+  std::vector<PortSetId> strangers_;  // by atom
+  PortSetId for_anyone_;              // what rules without peers give to strangers
   std::vector<AllowedPorts> stranger_ports_;
 
   bool has_tiers_ = false;

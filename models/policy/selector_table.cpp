@@ -13,16 +13,22 @@ using cluster::SelectorOperator;
 constexpr std::uint32_t kNever = 0xffff'ffff;
 
 /// One requirement as words; empty when nothing in the cluster can fail it, {kNever} when nothing can satisfy it.
-std::vector<std::uint32_t> encode(const cluster::Requirement& requirement, const cluster::StringPool& strings) {
+std::vector<std::uint32_t> encode(const cluster::Requirement& requirement, const cluster::StringPool& strings,
+                                  std::vector<std::string>* unknown) {
   const bool is_positive = requirement.op == SelectorOperator::in || requirement.op == SelectorOperator::exists;
   const cluster::StringId key = strings.find(requirement.key);
   if (!key.is_valid()) {
+    if (unknown != nullptr) {
+      unknown->push_back(requirement.key);
+    }
     return is_positive ? std::vector<std::uint32_t>{kNever} : std::vector<std::uint32_t>{};
   }
   std::vector<std::uint32_t> values;
   for (const std::string& value : requirement.values) {
     if (const cluster::StringId id = strings.find(value); id.is_valid()) {
       values.push_back(id.value());
+    } else if (unknown != nullptr) {
+      unknown->push_back(value);
     }
   }
   std::sort(values.begin(), values.end());
@@ -50,10 +56,11 @@ cluster::StringId value_under(std::span<const cluster::Label> labels, std::uint3
 
 }  // namespace
 
-SelectorId SelectorTable::intern(const cluster::LabelSelector& selector, const cluster::StringPool& strings) {
+SelectorId SelectorTable::intern(const cluster::LabelSelector& selector, const cluster::StringPool& strings,
+                                 std::vector<std::string>* unknown) {
   std::vector<std::vector<std::uint32_t>> requirements;
   for (const cluster::Requirement& requirement : selector.requirements) {
-    std::vector<std::uint32_t> words = encode(requirement, strings);
+    std::vector<std::uint32_t> words = encode(requirement, strings, unknown);
     if (words.size() == 1) {
       return SelectorId(table_.intern(words).id);
     }

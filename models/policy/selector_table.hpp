@@ -8,6 +8,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "models/cluster/labels.hpp"
@@ -36,7 +37,9 @@ class LabelCounts {
 
 class SelectorTable {
  public:
-  SelectorId intern(const cluster::LabelSelector& selector, const cluster::StringPool& strings);
+  /// Adds to `unknown`, when given, the strings that the cluster does not know: the selector's meaning rests on that.
+  SelectorId intern(const cluster::LabelSelector& selector, const cluster::StringPool& strings,
+                    std::vector<std::string>* unknown = nullptr);
 
   /// Whether the labels (sorted by key or not, keys unique) satisfy the selector.
   bool matches(SelectorId id, std::span<const cluster::Label> labels) const;

@@ -6,7 +6,8 @@ dataplane::DomainNames domain_names(const policy::PolicyEngine& engine, const co
   std::vector<std::string> patterns = dataplane::DomainNames::patterns_of(engine.policies());
   if (timeline != nullptr) {
     for (const control::View& view : timeline->views) {
-      const auto more = dataplane::DomainNames::patterns_of(view.engine->policies());
+      const policy::PolicySet& policies = view.policies != nullptr ? *view.policies : view.engine->policies();
+      const auto more = dataplane::DomainNames::patterns_of(policies);
       patterns.insert(patterns.end(), more.begin(), more.end());
     }
   }

@@ -1,5 +1,6 @@
 // The way does not matter: after any sequence of events, every verdict is what compiling the objects that are left,
-// from nothing, gives. Random worlds of Deployments, pods, namespaces and policies; random applies, deletes and labels.
+// from nothing, gives. The engine that answers was made by difference, state by state. Random worlds of Deployments,
+// pods, namespaces and policies; random applies, deletes and labels.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -7,6 +8,7 @@
 #include <map>
 #include <random>
 
+#include "app/scenario/batch.hpp"
 #include "app/scenario/load.hpp"
 #include "models/cluster/snapshot.hpp"
 #include "models/policy/engine.hpp"
@@ -258,7 +260,8 @@ TEST(PathIndependence, FinalVerdictsAreThoseOfTheFinalObjects) {
     const PolicySetPlan& fresh = final_state->policy_sets.front();
     ASSERT_NE(plan.timeline, nullptr);
     const cluster::Cluster& last = *plan.timeline->clusters.back();
-    policy::PolicyEngine after(last, *plan.timeline->policies.back(), plan.profile());
+    const auto states = states_of(*plan.timeline, plan.profile());
+    policy::PolicyEngine& after = states->engine(static_cast<control::Version>(states->size() - 1));
     policy::PolicyEngine anew(fresh.cluster(), fresh.policies, plan.profile());
     const auto owners = pods_by_owner(last);
     const auto fresh_owners = pods_by_owner(fresh.cluster());
