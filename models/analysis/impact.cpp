@@ -507,11 +507,11 @@ std::string Impact::Impl::name_of(std::uint32_t id) const {
     case EndKind::service:
       return fmt::format("{} (Service)", cluster.service_name(cluster::ServiceId(kind.example.id)));
     case EndKind::address:
-      return kind.example.ip.to_string() + (kind.has_others ? " and others" : "");
+      return kind.example.ip.to_string() + (kind.has_others ? " and others[External]" : "[External]");
     case EndKind::public_network:
-      return "public network";
+      return "public network[External]";
     default:
-      return "private network";
+      return "private network[External]";
   }
 }
 
@@ -529,7 +529,7 @@ std::string Impact::Impl::name_of(const End& end) const {
     case EndKind::address:
       return end.ip.to_string();
     default:
-      return end.kind == EndKind::public_network ? "public network" : "private network";
+      return end.kind == EndKind::public_network ? "public network[External]" : "private network[External]";
   }
 }
 

@@ -119,7 +119,7 @@ End EndMapper::map(const FlowEnd& end, Nanoseconds time, std::string_view node) 
     }
   } else if (!end.pod.empty() || !end.workload.empty()) {
     End found = by_name(end);
-    if (found.kind == EndKind::pod && found.is_exact && !end.ip.is_unspecified()) {
+    if (found.kind == EndKind::pod && !end.ip.is_unspecified()) {
       learn(end.ip, found, time);
     }
     return found;
