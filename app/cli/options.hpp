@@ -52,11 +52,6 @@ struct CommandLine {
   std::vector<std::string> cluster;            // --cluster
   std::string approved;                        // --approved: a file
   std::string fail_on = "any";                 // --fail-on: any, opened, closed; of lint a severity or none
-  std::vector<std::string> fail_on_list;       // of impact: newly-denied, newly-allowed, unknown
-  std::string candidate;                       // --candidate: a path
-  std::vector<std::string> pruned;             // --prune: namespaces
-  std::string max_disagreement;                // --max-disagreement: "" for the default
-  std::string max_age;                         // --max-age
   std::string today;                           // --today: "" for the clock's
   std::vector<std::string> rules;              // --rule
   std::vector<std::string> skipped_rules;      // --skip
@@ -79,6 +74,11 @@ struct CommandLine {
   bool is_quiet = false;
   bool wants_help = false;
   Color color = Color::automatic;
+  std::vector<std::string> fail_on_list;  // of impact: newly-denied, newly-allowed, unknown
+  std::string candidate;                  // --candidate: a path
+  std::vector<std::string> pruned;        // --prune: namespaces
+  std::string max_disagreement;           // --max-disagreement: "" for the default
+  std::string max_age;                    // --max-age
 };
 
 /// Parses the words after the verb. Nothing and `problem` when they are no use.

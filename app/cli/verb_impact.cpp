@@ -201,6 +201,8 @@ std::vector<std::string> why_inconclusive(const report::ImpactView& view, const 
   const analysis::ImpactBacktest& backtest = view.report.backtest;
   if (view.report.connections == 0) {
     reasons.emplace_back("no flow was recorded");
+  } else if (view.report.totals[static_cast<std::size_t>(ImpactOutcome::unknown)] == view.report.connections) {
+    reasons.emplace_back("no flow could be judged: all of them are unknown");
   }
   if (static_cast<double>(backtest.disagree()) > settings.max_disagreement * static_cast<double>(backtest.compared)) {
     reasons.push_back(fmt::format("the model disagrees with {} of {} recorded verdicts, more than {:g} %",
@@ -239,7 +241,9 @@ Exit exit_for(report::ImpactView& view) {
     view.result = "unknown";
     return Exit::inconclusive;
   }
-  view.result = denied + allowed > 0 ? "tolerated" : "no impact";
+  view.result = denied + allowed > 0                ? "tolerated"
+                : total(ImpactOutcome::unknown) > 0 ? "no known impact"
+                                                    : "no impact";
   return Exit::ok;
 }
 

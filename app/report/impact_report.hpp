@@ -33,7 +33,7 @@ struct ImpactView {
   std::vector<std::string> fail_on;       // "newly-denied" …
   double max_disagreement = 0.001;        // share
   std::vector<std::string> inconclusive;  // why nothing is concluded; empty: something is
-  std::string result;                     // "no impact", "impact", "tolerated", "unknown", "inconclusive"
+  std::string result;  // "no impact", "no known impact", "impact", "tolerated", "unknown", "inconclusive"
   std::string version;
   const SourceMap* sources = nullptr;
 };

@@ -63,8 +63,8 @@ class Table {
     for (const ImpactLog& log : view_.logs) {
       if (log.statistics.loss_reports > 0) {
         line("lost",
-             fmt::format("{}: {} events were lost before they were recorded ({} reports of it)", log.name,
-                         grouped(log.statistics.lost_events), grouped(log.statistics.loss_reports)),
+             fmt::format("{}: {} events were lost before they were recorded", log.name,
+                         grouped(log.statistics.lost_events)),
              true);
       }
     }
@@ -74,7 +74,10 @@ class Table {
   }
 
   void rows(ImpactOutcome outcome) {
-    const std::uint64_t count = view_.report.totals[static_cast<std::size_t>(outcome)];
+    std::uint64_t count = view_.report.totals[static_cast<std::size_t>(outcome)];
+    if (outcome == ImpactOutcome::unknown) {  // those have a list of their own
+      count -= view_.report.doubts[static_cast<std::size_t>(analysis::ImpactDoubt::unmapped)];
+    }
     std::size_t pairs = 0;
     std::string text;
     for (const analysis::ImpactRow& row : view_.report.rows) {

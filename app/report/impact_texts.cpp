@@ -139,13 +139,30 @@ std::vector<std::string> evidence_texts(const ImpactView& view) {
   return texts;
 }
 
+std::string rule_text(const std::string& rule) {
+  // Causes that are no rule (policy::Cause), in the words of a sentence.
+  constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {"no-policy", "no policy of either end (none isolates it)"},
+      {"not-enforced", "the network plugin, which does not enforce policies here"},
+      {"same-pod", "itself: a pod reaches itself whatever policies say"},
+      {"own-node", "its own node's right to reach it"},
+      {"not-a-subject", "no policy: none applies to an end that is no pod"},
+  };
+  for (const auto& [cause, words] : kWords) {
+    if (rule == cause) {
+      return std::string(words);
+    }
+  }
+  return rule;
+}
+
 std::string side_text(const analysis::ImpactSide& side, const SourceMap& sources) {
   if (side.action == policy::Action::unknown) {
     return fmt::format("unknown: {}{}", to_string(side.doubt),
                        side.rule.empty() ? "" : fmt::format(" ({})", side.rule));
   }
   const std::string place = sources.file_and_line(side.span);
-  return fmt::format("{} by {}{}", side.action == policy::Action::allow ? "allowed" : "denied", side.rule,
+  return fmt::format("{} by {}{}", side.action == policy::Action::allow ? "allowed" : "denied", rule_text(side.rule),
                      place.empty() ? "" : " at " + place);
 }
 
@@ -166,7 +183,7 @@ std::string disagreement_text(const analysis::ImpactDisagreement& cause, const I
       fmt::format("{} recorded {}{}{}, which the policies in force {}: {}{}", flows_text(cause.seen.count),
                   is_dropped ? "dropped" : "forwarded", cause.direction.empty() ? "" : " at " + cause.direction,
                   is_dropped && !cause.drop_reason.empty() ? fmt::format(" ({})", cause.drop_reason) : "",
-                  is_dropped ? "allow" : "deny", cause.rule, place.empty() ? "" : " at " + place);
+                  is_dropped ? "allow" : "deny", rule_text(cause.rule), place.empty() ? "" : " at " + place);
   if (!cause.example.empty()) {
     const std::string& file = cause.file < view.logs.size() ? view.logs[cause.file].name : std::string();
     text += fmt::format("; such as {} ({}:{})", cause.example, file, cause.line);

@@ -545,36 +545,52 @@ ImpactSide Impact::Impl::side_of(const ImpactJudge& judge, const PairVerdict& ve
 
 /// Rows of kinds that have the same names and rules are one.
 void Impact::Impl::write_rows(ImpactReport& report) const {
-  using Name = std::tuple<ImpactOutcome, ImpactDoubt, std::string, std::string, flows::FlowProtocol, std::uint16_t,
-                          std::string, std::string>;
-  std::map<Name, std::size_t> known;
+  std::map<std::string, std::uint32_t> name_ids;
+  std::vector<std::pair<std::string, std::uint32_t>> names;  // by kind
+  for (std::uint32_t id = 0; id < kinds.size(); ++id) {
+    std::string name = name_of(id);
+    const auto number = static_cast<std::uint32_t>(name_ids.size());
+    const std::uint32_t name_id = name_ids.emplace(name, number).first->second;
+    names.emplace_back(std::move(name), name_id);
+  }
+  using Side = std::tuple<Action, ImpactDoubt, Direction, policy::Cause, std::uint32_t, std::uint16_t, std::uint32_t>;
+  const auto key_of_side = [](const PairVerdict& side) {
+    const policy::Verdict& v = side.verdict;
+    return Side{side.action, side.doubt, side.direction, v.cause, v.policy.value(), v.rule, v.unmodelled};
+  };
+  using Key =
+      std::tuple<ImpactOutcome, ImpactDoubt, std::uint32_t, std::uint32_t, std::uint8_t, std::uint16_t, Side, Side>;
+  std::map<Key, std::size_t> known;
   for (const Pair& pair : pairs) {
     for (std::size_t slot = 0; slot < kSlots; ++slot) {
-      if (pair.seen[slot].count == 0) {
+      const ImpactSeen& seen = pair.seen[slot];
+      if (seen.count == 0) {
         continue;
       }
-      ImpactRow row;
       const bool is_contradiction = slot == kSlots - 1;
-      row.outcome = is_contradiction ? ImpactOutcome::unknown : static_cast<ImpactOutcome>(slot);
-      row.before = side_of(before, pair.before);
-      row.after = side_of(after, pair.after);
-      row.doubt = is_contradiction                        ? ImpactDoubt::contradiction
-                  : row.outcome != ImpactOutcome::unknown ? ImpactDoubt::none
-                  : pair.after.action == Action::unknown  ? pair.after.doubt
-                                                          : pair.before.doubt;
-      row.source = name_of(pair.key.source);
-      row.destination = name_of(pair.key.destination);
-      row.protocol = static_cast<flows::FlowProtocol>(pair.key.protocol);
-      row.port = pair.key.port;
-      row.seen = pair.seen[slot];
-      const auto [at, is_new] = known.emplace(Name{row.outcome, row.doubt, row.source, row.destination, row.protocol,
-                                                   row.port, row.before.rule, row.after.rule},
+      const ImpactOutcome outcome = is_contradiction ? ImpactOutcome::unknown : static_cast<ImpactOutcome>(slot);
+      const ImpactDoubt doubt = is_contradiction                       ? ImpactDoubt::contradiction
+                                : outcome != ImpactOutcome::unknown    ? ImpactDoubt::none
+                                : pair.after.action == Action::unknown ? pair.after.doubt
+                                                                       : pair.before.doubt;
+      const auto& [source, source_id] = names[pair.key.source];
+      const auto& [destination, destination_id] = names[pair.key.destination];
+      const auto [at, is_new] = known.emplace(Key{outcome, doubt, source_id, destination_id, pair.key.protocol,
+                                                  pair.key.port, key_of_side(pair.before), key_of_side(pair.after)},
                                               report.rows.size());
-      if (is_new) {
-        report.rows.push_back(std::move(row));
-      } else {
-        report.rows[at->second].seen.add(row.seen.count, row.seen.first, row.seen.last);
+      if (!is_new) {
+        report.rows[at->second].seen.add(seen.count, seen.first, seen.last);
+        continue;
       }
+      report.rows.push_back({.outcome = outcome,
+                             .doubt = doubt,
+                             .source = source,
+                             .destination = destination,
+                             .protocol = static_cast<flows::FlowProtocol>(pair.key.protocol),
+                             .port = pair.key.port,
+                             .before = side_of(before, pair.before),
+                             .after = side_of(after, pair.after),
+                             .seen = seen});
     }
   }
   std::sort(report.rows.begin(), report.rows.end(), [](const ImpactRow& a, const ImpactRow& b) {

@@ -124,7 +124,7 @@ struct ImpactReport {
 };
 
 struct ImpactOptions {
-  std::size_t most_pairs = 300'000;
+  std::size_t most_pairs = 100'000;        // kinds of pairs, ports and protocols that have a row
   std::size_t most_disagreements = 1'000;  // causes kept apart
 };
 

@@ -28,7 +28,8 @@ void combine(PairVerdict& pair) {
     decide(Direction::ingress, pair.ingress_verdict, pair.ingress);
   } else {  // allowed by both: a rule says more than that nothing is said
     const bool is_egress =
-        pair.egress_verdict.cause == policy::Cause::rule && pair.ingress_verdict.cause != policy::Cause::rule;
+        pair.ingress_verdict.cause == policy::Cause::not_a_subject ||
+        (pair.egress_verdict.cause == policy::Cause::rule && pair.ingress_verdict.cause != policy::Cause::rule);
     decide(is_egress ? Direction::egress : Direction::ingress, is_egress ? pair.egress_verdict : pair.ingress_verdict,
            Action::allow);
   }

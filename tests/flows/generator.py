@@ -253,6 +253,10 @@ class Log:
             self.record(time + 0.002, target_pod[2], ends[1], ends[0], (ports[1], ports[0]), "FORWARDED", "EGRESS",
                         reply=True)
 
+    def pods_of(self, workload):
+        """Those that take part; with addresses that change hands, the first of each keeps still but for that."""
+        return workload.pods[1:] if self.world.options.reused and len(workload.pods) > 1 else workload.pods
+
     def connection(self, time, is_contradicted=False):
         world, draw = self.world, self.world.random
         target = draw.choice(world.workloads)
@@ -266,7 +270,7 @@ class Log:
         if source.is_silent:
             return self.connection(time, is_contradicted)
         port = target.port if draw.random() < 0.97 else 9999
-        source_pod, target_pod = draw.choice(source.pods), draw.choice(target.pods)
+        source_pod, target_pod = draw.choice(self.pods_of(source)), draw.choice(self.pods_of(target))
         if source_pod == target_pod:
             return self.connection(time, is_contradicted)
         egress, ingress = world.allows(source, target, port, False)
@@ -283,7 +287,7 @@ class Log:
         world, draw = self.world, self.world.random
         target = draw.choice([w for w in world.workloads if not w.is_silent])
         ip = draw.choice(("203.0.113.", "198.51.100.")) + str(draw.randrange(1, 250))
-        pod = draw.choice(target.pods)
+        pod = draw.choice(self.pods_of(target))
         allowed = world.allows_edge(target, ip, target.port)
         self.truth["connections"] += 1
         self.truth["compared"] += 1
@@ -297,7 +301,7 @@ class Log:
     def stranger(self, time, number):
         world, draw = self.world, self.world.random
         target = draw.choice([w for w in world.workloads if not w.is_silent])
-        pod = draw.choice(target.pods)
+        pod = draw.choice(self.pods_of(target))
         name = f"ghost-{number % 7}"
         source = (f'{{"identity":99,"namespace":"elsewhere","labels":["k8s:app=ghost"],"pod_name":"{name}"}}', "10.200.0.9")
         self.truth["connections"] += 1
@@ -322,8 +326,8 @@ class Log:
         gone = (f"{friend.name}-6c9f5dd8b4-{suffix(number + 99)}", address, node)
         pod = target.pods[0]
         nameless = ("{}", address)
-        for at, owner, owner_pod, is_allowed in ((60 + number, friend, gone, True), (1800 + number, enemy,
-                                                                                     enemy.pods[0], False)):
+        for at, owner, owner_pod, is_allowed in ((60 + 120 * number, friend, gone, True),
+                                                 (1800 + 120 * number, enemy, enemy.pods[0], False)):
             for step in (0.0, 0.5, 1.0):
                 source_end = nameless if step == 0.5 else None
                 self.count(owner.full, target.full, target.port, is_allowed, is_allowed, False)
@@ -378,7 +382,9 @@ def generate(options):
             {"lost_events": {"source": "PERF_EVENT_RING_BUFFER", "num_events_lost": str(i + 1)}, "node_name": "node-0"}))
         truth["lostEvents"] += i + 1
     for i in range(options.damaged):
-        junk = (texts[0][:150 + i], "not json at all", '{"flow":{"time":"never"}}', "\x00\xff"[:1], "[1,2")[i % 5]
+        never = ('{"flow":{"time":"never","verdict":"FORWARDED","IP":{"source":"10.0.0.1","destination":"10.0.0.2"},'
+                 '"l4":{"TCP":{"source_port":1,"destination_port":2}}}}')
+        junk = (log.lines[0][1][:150 + i], "not json at all", never, "\x00", "[1,2")[i % 5]
         texts.insert(1 + world.random.randrange(len(texts) - 1), junk)
     truth["damaged"] = options.damaged + (1 if options.cut else 0)
     truth["silent"] = sorted(w.full for w in world.workloads if w.key not in log.used)
@@ -386,7 +392,7 @@ def generate(options):
     with (out / "flows.json").open("w", encoding="utf-8") as file:
         file.write("\n".join(texts) + "\n")
         if options.cut:
-            file.write(texts[0][:len(texts[0]) // 2])
+            file.write(log.lines[0][1][:len(log.lines[0][1]) // 2])
     write_csv(log, out / "flows.csv")
     write_goldmane(log, out / "goldmane.json")
     (out / "dump.json").write_text(json.dumps(world.dump()), encoding="utf-8")

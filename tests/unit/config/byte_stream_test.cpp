@@ -119,7 +119,7 @@ TEST(JsonLine, SaysWhatIsWrong) {
   EXPECT_EQ(walked("{\"a\":[1"), "problem: it ends inside an array (cut off?)");
   EXPECT_EQ(walked("{\"a\":\"x"), "problem: a string is not closed (cut off?)");
   EXPECT_EQ(walked("{\"a\":}"), "problem: a value is missing");
-  EXPECT_EQ(walked("{\"a\" 1}"), "problem: something stands behind a string");
+  EXPECT_EQ(walked("{\"a\" 1}"), "problem: a key has no value");
   EXPECT_EQ(walked("{\"a\":1}{"), "problem: something follows the end of its JSON text");
   EXPECT_EQ(walked("{a:1}"), "problem: a key is no string");
   EXPECT_EQ(walked("{\"a\":1 \"b\":2}"), "problem: a comma or } is missing");
