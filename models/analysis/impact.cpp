@@ -1,14 +1,11 @@
+// Taking connections: the kinds of their ends, a verdict a pair, the comparison with the record, the outcome.
 #include "models/analysis/impact.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
-#include <map>
-#include <tuple>
 
-#include "models/analysis/impact_judge.hpp"
+#include "models/analysis/impact_impl.hpp"
 #include "models/policy/compiled.hpp"
 
 namespace podwire::analysis {
@@ -20,73 +17,6 @@ using flows::EndKind;
 using flows::Recorded;
 using policy::Action;
 using policy::Direction;
-
-constexpr std::size_t kSlots = kImpactOutcomes + 1;  // unknown twice: by the model, and by contradiction
-constexpr std::uint32_t kNone = 0xffff'ffff;
-
-/// What the two engines can tell apart of an end, and what rows call it.
-struct KindKey {
-  std::array<std::uint32_t, 10> words{};
-  bool operator==(const KindKey&) const = default;
-};
-struct KindHash {
-  std::size_t operator()(const KindKey& key) const noexcept {
-    std::uint64_t hash = 0;
-    for (const std::uint32_t word : key.words) {
-      hash = (hash ^ word) * 0x9e37'79b9'7f4a'7c15u;
-      hash ^= hash >> 31;
-    }
-    return static_cast<std::size_t>(hash);
-  }
-};
-
-struct Kind {
-  End example;              // in the cluster before
-  bool has_others = false;  // of an address, a node
-  bool is_node_traffic = false;
-};
-
-struct PairKey {
-  std::uint32_t source = 0;
-  std::uint32_t destination = 0;
-  std::uint16_t port = 0;
-  std::uint8_t protocol = 0;
-  std::uint8_t relation = 0;  // 1: the same pod; 2: the destination is on the source's node
-  bool operator==(const PairKey&) const = default;
-};
-struct PairHash {
-  std::size_t operator()(const PairKey& key) const noexcept {
-    std::uint64_t hash = (std::uint64_t{key.source} << 32 | key.destination) * 0x9e37'79b9'7f4a'7c15u;
-    hash ^= hash >> 31;
-    hash ^= std::uint64_t{key.port} << 16 | std::uint64_t{key.protocol} << 8 | key.relation;
-    return static_cast<std::size_t>(hash * 0xc2b2'ae3d'27d4'eb4fu);
-  }
-};
-
-struct Pair {
-  PairKey key;
-  PairVerdict before;
-  PairVerdict after;
-  std::array<ImpactSeen, kSlots> seen;
-};
-
-/// A pod's counterpart under the candidate.
-struct Twin {
-  End end;
-  bool is_known = false;
-  bool is_gone = false;
-};
-
-using DisagreementKey = std::tuple<Recorded, int, policy::Cause, std::uint32_t, std::uint16_t, std::uint32_t>;
-
-/// What comparing one connection with the model gives.
-struct Comparison {
-  bool has_record = false;
-  bool is_comparable = false;
-  bool agrees = true;
-  Recorded recorded = Recorded::unknown;  // of the side that disagrees
-  int direction = -1;                     // 0: egress, 1: ingress, -1: not told
-};
 
 Comparison compare(const Connection& connection, const PairVerdict& model) {
   Comparison result;
@@ -121,51 +51,6 @@ void ImpactSeen::add(std::uint64_t connections, flows::Nanoseconds from, flows::
   last = count == 0 ? to : std::max(last, to);
   count += connections;
 }
-
-struct Impact::Impl {
-  Impl(policy::PolicyEngine& before_in, policy::PolicyEngine& after_in, const flows::EndMapper& mapper_in,
-       const std::vector<std::string>& reasons_in, ImpactOptions options_in);
-
-  void add(const Connection& connection);
-  std::uint32_t kind_of(const End& end);
-  KindKey key_of(const End& end);
-  End twin_of(const End& end, bool& is_gone);
-  End apart(const End& end, const End& other) const;
-  Pair judge(const PairKey& key, const End& source, const End& destination, flows::FlowProtocol protocol);
-  void mark_group(policy::PolicyEngine& engine, policy::GroupId group, std::vector<char>& marked,
-                  boost::unordered_flat_set<std::uint32_t>& groups) const;
-  void mark_end(policy::PolicyEngine& engine, const End& end, Direction direction, std::vector<char>& marked,
-                boost::unordered_flat_set<std::uint32_t>& groups) const;
-  void see_workload(const End& end);
-  void disagree(const Connection& connection, const Pair& pair, const Comparison& comparison);
-  void count(const Connection& connection, Pair& pair, bool has_row);
-  std::string name_of(std::uint32_t kind) const;
-  std::string name_of(const End& end) const;
-  ImpactSide side_of(const ImpactJudge& judge, const PairVerdict& verdict) const;
-  void write_rows(ImpactReport& report) const;
-  void write_strangers(ImpactReport& report) const;
-  void write_disagreements(ImpactReport& report) const;
-  void write_coverage(ImpactReport& report) const;
-
-  ImpactJudge before;
-  ImpactJudge after;
-  const flows::EndMapper& mapper;
-  const std::vector<std::string>& reasons;
-  ImpactOptions options;
-  bool is_same_cluster;
-  std::vector<Kind> kinds;
-  boost::unordered_flat_map<KindKey, std::uint32_t, KindHash> kind_ids;
-  std::vector<std::uint32_t> kind_of_pod;
-  std::vector<Twin> twins;  // by pod
-  boost::unordered_flat_map<PairKey, std::uint32_t, PairHash> pair_ids;
-  std::vector<Pair> pairs;
-  std::vector<char> has_traffic;  // by workload
-  std::vector<char> marked_before, marked_after;
-  boost::unordered_flat_set<std::uint32_t> groups_before, groups_after;
-  std::vector<ImpactSeen> strangers;  // by id
-  std::map<DisagreementKey, ImpactDisagreement> disagreements;
-  ImpactReport totals;  // rows, strangers, disagreements and lists of the coverage are filled by report()
-};
 
 namespace {
 
@@ -496,171 +381,6 @@ void Impact::Impl::add(const Connection& connection) {
   }
 }
 
-std::string Impact::Impl::name_of(std::uint32_t id) const {
-  const Kind& kind = kinds[id];
-  const cluster::Cluster& cluster = before.cluster();
-  switch (kind.example.kind) {
-    case EndKind::pod:
-      return cluster.workload_name(cluster.pods[kind.example.id].workload);
-    case EndKind::node:
-      return kind.has_others ? "nodes" : fmt::format("node {}", cluster.nodes[kind.example.id].name);
-    case EndKind::service:
-      return fmt::format("{} (Service)", cluster.service_name(cluster::ServiceId(kind.example.id)));
-    case EndKind::address:
-      return kind.example.ip.to_string() + (kind.has_others ? " and others[External]" : "[External]");
-    case EndKind::public_network:
-      return "public network[External]";
-    default:
-      return "private network[External]";
-  }
-}
-
-/// One end itself, for an example.
-std::string Impact::Impl::name_of(const End& end) const {
-  const cluster::Cluster& cluster = before.cluster();
-  switch (end.kind) {
-    case EndKind::pod:
-      return end.is_exact ? cluster.full_pod_name(cluster::PodId(end.id))
-                          : cluster.workload_name(cluster.pods[end.id].workload);
-    case EndKind::node:
-      return fmt::format("node {}", cluster.nodes[end.id].name);
-    case EndKind::service:
-      return fmt::format("{} (Service)", cluster.service_name(cluster::ServiceId(end.id)));
-    case EndKind::address:
-      return end.ip.to_string();
-    default:
-      return end.kind == EndKind::public_network ? "public network[External]" : "private network[External]";
-  }
-}
-
-ImpactSide Impact::Impl::side_of(const ImpactJudge& judge, const PairVerdict& verdict) const {
-  ImpactSide side{.action = verdict.action, .doubt = verdict.doubt, .direction = verdict.direction};
-  const bool is_told = verdict.doubt == ImpactDoubt::none || verdict.doubt == ImpactDoubt::model ||
-                       verdict.doubt == ImpactDoubt::no_address || verdict.doubt == ImpactDoubt::icmp;
-  if (is_told) {
-    std::tie(side.rule, side.span) = judge.rule_of(verdict.direction, verdict.verdict);
-  }
-  return side;
-}
-
-/// Rows of kinds that have the same names and rules are one.
-void Impact::Impl::write_rows(ImpactReport& report) const {
-  std::map<std::string, std::uint32_t> name_ids;
-  std::vector<std::pair<std::string, std::uint32_t>> names;  // by kind
-  for (std::uint32_t id = 0; id < kinds.size(); ++id) {
-    std::string name = name_of(id);
-    const auto number = static_cast<std::uint32_t>(name_ids.size());
-    const std::uint32_t name_id = name_ids.emplace(name, number).first->second;
-    names.emplace_back(std::move(name), name_id);
-  }
-  using Side = std::tuple<Action, ImpactDoubt, Direction, policy::Cause, std::uint32_t, std::uint16_t, std::uint32_t>;
-  const auto key_of_side = [](const PairVerdict& side) {
-    const policy::Verdict& v = side.verdict;
-    return Side{side.action, side.doubt, side.direction, v.cause, v.policy.value(), v.rule, v.unmodelled};
-  };
-  using Key =
-      std::tuple<ImpactOutcome, ImpactDoubt, std::uint32_t, std::uint32_t, std::uint8_t, std::uint16_t, Side, Side>;
-  std::map<Key, std::size_t> known;
-  for (const Pair& pair : pairs) {
-    for (std::size_t slot = 0; slot < kSlots; ++slot) {
-      const ImpactSeen& seen = pair.seen[slot];
-      if (seen.count == 0) {
-        continue;
-      }
-      const bool is_contradiction = slot == kSlots - 1;
-      const ImpactOutcome outcome = is_contradiction ? ImpactOutcome::unknown : static_cast<ImpactOutcome>(slot);
-      const ImpactDoubt doubt = is_contradiction                       ? ImpactDoubt::contradiction
-                                : outcome != ImpactOutcome::unknown    ? ImpactDoubt::none
-                                : pair.after.action == Action::unknown ? pair.after.doubt
-                                                                       : pair.before.doubt;
-      const auto& [source, source_id] = names[pair.key.source];
-      const auto& [destination, destination_id] = names[pair.key.destination];
-      const auto [at, is_new] = known.emplace(Key{outcome, doubt, source_id, destination_id, pair.key.protocol,
-                                                  pair.key.port, key_of_side(pair.before), key_of_side(pair.after)},
-                                              report.rows.size());
-      if (!is_new) {
-        report.rows[at->second].seen.add(seen.count, seen.first, seen.last);
-        continue;
-      }
-      report.rows.push_back({.outcome = outcome,
-                             .doubt = doubt,
-                             .source = source,
-                             .destination = destination,
-                             .protocol = static_cast<flows::FlowProtocol>(pair.key.protocol),
-                             .port = pair.key.port,
-                             .before = side_of(before, pair.before),
-                             .after = side_of(after, pair.after),
-                             .seen = seen});
-    }
-  }
-  std::sort(report.rows.begin(), report.rows.end(), [](const ImpactRow& a, const ImpactRow& b) {
-    return std::tie(a.outcome, b.seen.count, a.source, a.destination, a.protocol, a.port, a.doubt, a.before.rule,
-                    a.after.rule) < std::tie(b.outcome, a.seen.count, b.source, b.destination, b.protocol, b.port,
-                                             b.doubt, b.before.rule, b.after.rule);
-  });
-}
-
-void Impact::Impl::write_strangers(ImpactReport& report) const {
-  for (std::size_t id = 0; id < strangers.size(); ++id) {
-    if (strangers[id].count > 0) {
-      const flows::StrangerName& name = mapper.strangers()[id];
-      report.strangers.push_back({.name = name.text, .reason = name.reason, .seen = strangers[id]});
-    }
-  }
-  std::sort(report.strangers.begin(), report.strangers.end(), [](const ImpactStranger& a, const ImpactStranger& b) {
-    return std::tie(b.seen.count, a.name, a.reason) < std::tie(a.seen.count, b.name, b.reason);
-  });
-}
-
-void Impact::Impl::write_disagreements(ImpactReport& report) const {
-  auto& list = report.backtest.disagreements;
-  for (const auto& [key, cause] : disagreements) {
-    list.push_back(cause);
-    if (std::get<1>(key) == 2) {
-      list.back().rule = "further causes";
-      list.back().span = {};
-      list.back().direction.clear();
-      list.back().drop_reason.clear();
-    }
-  }
-  std::stable_sort(list.begin(), list.end(), [](const ImpactDisagreement& a, const ImpactDisagreement& b) {
-    return a.seen.count > b.seen.count;
-  });
-}
-
-void Impact::Impl::write_coverage(ImpactReport& report) const {
-  const cluster::Cluster& cluster = before.cluster();
-  for (std::size_t w = 0; w < cluster.workloads.size(); ++w) {
-    const cluster::Workload& workload = cluster.workloads[w];
-    const bool has_running = std::any_of(workload.pods.begin(), workload.pods.end(), [&](cluster::PodId pod) {
-      return cluster.pods[pod.index()].phase == cluster::PodPhase::running;
-    });
-    if (!has_running || workload.is_added) {
-      continue;
-    }
-    ++report.coverage.workloads;
-    if (has_traffic[w] == 0) {
-      auto& list =
-          workload.kind == cluster::WorkloadKind::cron_job ? report.coverage.idle_cron_jobs : report.coverage.silent;
-      list.push_back(cluster.workload_name(cluster::WorkloadId(w)));
-    }
-  }
-  const auto unexercised = [](const policy::PolicyEngine& engine, const std::vector<char>& marked) {
-    std::vector<std::pair<std::string, Span>> list;
-    for (std::size_t p = 0; p < marked.size(); ++p) {
-      if (marked[p] == 0) {
-        const policy::PolicyIndex index(p);
-        list.emplace_back(engine.policy_name(index), engine.policy_span(index));
-      }
-    }
-    return list;
-  };
-  report.coverage.policies_before = marked_before.size();
-  report.coverage.policies_after = marked_after.size();
-  report.coverage.unexercised_before = unexercised(before.const_engine(), marked_before);
-  report.coverage.unexercised_after = unexercised(after.const_engine(), marked_after);
-}
-
 Impact::Impact(policy::PolicyEngine& before, policy::PolicyEngine& after, const flows::EndMapper& mapper,
                const std::vector<std::string>& reasons, ImpactOptions options)
     : impl_(std::make_unique<Impl>(before, after, mapper, reasons, options)) {}
@@ -669,35 +389,6 @@ Impact::Impact(Impact&&) noexcept = default;
 
 void Impact::add(const flows::Connection& connection) {
   impl_->add(connection);
-}
-
-ImpactReport Impact::report() const {
-  ImpactReport report = impl_->totals;
-  impl_->write_rows(report);
-  impl_->write_strangers(report);
-  impl_->write_disagreements(report);
-  impl_->write_coverage(report);
-  return report;
-}
-
-std::string_view to_string(ImpactOutcome outcome) {
-  constexpr std::array<std::string_view, kImpactOutcomes> kNames = {"newly denied", "newly allowed", "unknown",
-                                                                    "still allowed", "still denied"};
-  return kNames[static_cast<std::size_t>(outcome)];
-}
-
-std::string_view to_string(ImpactDoubt doubt) {
-  constexpr std::array<std::string_view, kImpactDoubts> kTexts = {
-      "",
-      "an end is not in the dump",
-      "the policies leave it open",
-      "the record contradicts the policies in force",
-      "the candidate has no such workload",
-      "the log does not tell the address outside",
-      "the Service's backends fare differently, or it has none",
-      "policies say nothing of ICMP",
-  };
-  return kTexts[static_cast<std::size_t>(doubt)];
 }
 
 }  // namespace podwire::analysis
