@@ -26,6 +26,7 @@ Exit verb_run(const CommandLine& line);
 Exit verb_reach(const CommandLine& line);
 Exit verb_explain(const CommandLine& line);
 Exit verb_diff(const CommandLine& line);
+Exit verb_impact(const CommandLine& line);
 Exit verb_lint(const CommandLine& line);
 Exit verb_probe(const CommandLine& line);
 Exit verb_init(const CommandLine& line);

@@ -145,6 +145,11 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.approved = last_text(values, "approved").value_or("");
   line.today = last_text(values, "today").value_or("");
   line.fail_on = last_text(values, "fail-on").value_or(verb.name == "lint" ? "warning" : "any");
+  line.fail_on_list = comma_lists(texts(values, "fail-on"));
+  line.candidate = last_text(values, "candidate").value_or("");
+  line.pruned = comma_lists(texts(values, "prune"));
+  line.max_disagreement = last_text(values, "max-disagreement").value_or("");
+  line.max_age = last_text(values, "max-age").value_or("");
   line.rules = comma_lists(texts(values, "rule"));
   line.skipped_rules = comma_lists(texts(values, "skip"));
   line.lists_rules = is_switched_on(values, "rules");

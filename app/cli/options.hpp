@@ -75,6 +75,11 @@ struct CommandLine {
   bool is_quiet = false;
   bool wants_help = false;
   Color color = Color::automatic;
+  std::vector<std::string> fail_on_list;  // of impact: newly-denied, newly-allowed, unknown
+  std::string candidate;                  // --candidate: a path
+  std::vector<std::string> pruned;        // --prune: namespaces
+  std::string max_disagreement;           // --max-disagreement: "" for the default
+  std::string max_age;                    // --max-age
 };
 
 /// Parses the words after the verb. Nothing and `problem` when they are no use.

@@ -31,13 +31,23 @@ constexpr OptionDoc kOptions[] = {
     {"allow-path", 0, "PATH", "files may also lie below this folder, not only below the scenario's"},
     {"scenario", 's', "SCENARIO", "OLD and NEW are policy sets of this scenario (its folder or file)"},
     {"cluster", 0, "DUMP",
-     "init: what is made a scenario; diff: the rest of the cluster under both sides. A dump, a folder, or - for "
+     "init: what is made a scenario; diff: the rest of the cluster under both sides; impact: the cluster of "
+     "the flows. A dump, a folder, or - for "
      "standard input; may be repeated"},
     {"folder", 'o', "FOLDER", "where the scenario is written; made if it is not there"},
     {"force", 0, "", "replace a scenario that is there already"},
     {"print-collect", 0, "", "print the read-only commands that collect a dump, as a shell script"},
+    {"candidate", 0, "PATH", "what is to be applied: a folder, a file, - for standard input, or REV:PATH of git"},
+    {"prune", 0, "NAMESPACES",
+     "NetworkPolicies of these namespaces go unless the candidate has them (kubectl apply --prune); `namespaces` "
+     "stands "
+     "for all that the candidate has NetworkPolicies in"},
+    {"max-disagreement", 0, "SHARE",
+     "how much the policies in force may disagree with recorded verdicts before nothing is concluded (default: 0.1%)"},
+    {"max-age", 0, "AGE", "nothing is concluded when the last flow is older: 90s, 45m, 24h, 7d"},
     {"fail-on", 0, "WHAT",
      "diff: exit 1 when a connection that is not approved opened, closed, or any difference (default); "
+     "impact: newly-denied (default), newly-allowed, unknown, several with commas, or none; "
      "lint: from this severity on, error, warning (default), info, or none"},
     {"approved", 0, "FILE", "intended changes, each with owner, reason and the day on which it expires"},
     {"today", 0, "DATE", "the day that expiry is judged by, as 2026-12-31 (default: today, UTC)"},
@@ -100,6 +110,15 @@ constexpr std::string_view kDiffExamples[] = {
     "podwire diff before/ after/ --fail-on opened --approved approved.yaml",
 };
 constexpr Format kDiffFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot};
+constexpr std::string_view kImpactOptions[] = {"cluster", "candidate",  "prune",  "fail-on", "max-disagreement",
+                                               "max-age", "today",      "output", "cni",     "ignore-kind",
+                                               "set",     "allow-path", "color",  "quiet",   "help"};
+constexpr std::string_view kImpactExamples[] = {
+    "podwire impact flows.json.gz --cluster dump.json --candidate policies/",
+    "hubble observe --since 1h -o jsonpb | podwire impact - --cluster dump.json --candidate policies/",
+    "podwire impact node-a.log node-b.log --cluster dump/ --candidate HEAD:policies --prune namespaces -o md=impact.md",
+};
+constexpr Format kImpactFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::sarif};
 constexpr std::string_view kLintOptions[] = {"output",      "fail-on",    "rule",       "skip",  "rules",
                                              "no-ignore",   "filename",   "policy-set", "cni",   "set",
                                              "ignore-kind", "allow-path", "color",      "quiet", "help"};
@@ -181,6 +200,14 @@ constexpr VerbDoc kVerbs[] = {
      "Exit status: 0 the same, or all differences are approved, 1 different, 2 bad input, 4 when an object that is not "
      "modelled leaves differences unknown.",
      kDiffOptions, kDiffExamples, kDiffFormats},
+    {"impact", "FLOWS…", "say which recorded flows a change of policies would deny or allow",
+     "Reads recorded flows (Hubble's JSON, Calico's flow logs, CSV; .gz and .zst too) one by one, and judges each "
+     "under "
+     "the policies of --cluster and under those with --candidate laid over them. First the policies in force are "
+     "compared with the recorded verdicts: where they disagree too much, nothing is concluded. Files of several nodes "
+     "are given as several FLOWS. See docs/my-cluster.md. Exit status: 0 nothing of --fail-on, 1 something, 2 bad "
+     "input, 4 inconclusive.",
+     kImpactOptions, kImpactExamples, kImpactFormats},
     {"lint", "PATH…", "find the mistakes that people make in policies and manifests",
      "Reads a scenario or manifests as layers, and reports what is wrong or deceptive, each finding with its place and "
      "what to do. An object, or a namespace for all that is in it, suppresses rules by the annotation podwire/ignore: "

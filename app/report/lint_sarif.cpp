@@ -6,6 +6,7 @@
 
 #include "app/report/json.hpp"
 #include "app/report/lint_report.hpp"
+#include "app/report/sarif.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::report {
@@ -14,34 +15,6 @@ namespace {
 std::string_view level_of(analysis::LintSeverity severity) {
   constexpr std::string_view kLevels[] = {"error", "warning", "note"};
   return kLevels[static_cast<std::size_t>(severity)];
-}
-
-/// A relative reference (RFC 3986): everything but unreserved characters and / is percent-encoded.
-std::string uri_of(std::string_view path) {
-  if (path == "-") {
-    return "stdin";
-  }
-  std::string uri;
-  for (const char c : path) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                          std::string_view("-._~/").find(c) != std::string_view::npos;
-    uri += is_plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return uri;
-}
-
-ordered_json location_of(const Span& span, const SourceMap& sources) {
-  const LintRegion region = region_of(span, sources, true);
-  ordered_json location = ordered_json::object();
-  if (region.is_known()) {
-    location["physicalLocation"] = {{"artifactLocation", {{"uri", uri_of(region.file)}}},
-                                    {"region",
-                                     {{"startLine", region.line},
-                                      {"startColumn", region.column},
-                                      {"endLine", region.line},
-                                      {"endColumn", std::max(region.end_column, region.column + 1)}}}};
-  }
-  return location;
 }
 
 ordered_json rules_json() {
@@ -67,7 +40,7 @@ ordered_json result_json(const analysis::LintFinding& finding, const SourceMap& 
   if (!finding.remedy.empty()) {
     text += fmt::format(". {}", finding.remedy);
   }
-  ordered_json location = location_of(finding.span, sources);
+  ordered_json location = sarif_location(finding.span, sources);
   location["logicalLocations"] = ordered_json::array({{{"fullyQualifiedName", finding.object}, {"kind", "object"}}});
   ordered_json result = {{"ruleId", finding.rule},
                          {"ruleIndex", at - rules.begin()},
@@ -77,7 +50,7 @@ ordered_json result_json(const analysis::LintFinding& finding, const SourceMap& 
   ordered_json related = ordered_json::array();
   for (const analysis::LintPlace& place : finding.related) {
     if (place.span.is_known()) {
-      ordered_json one = location_of(place.span, sources);
+      ordered_json one = sarif_location(place.span, sources);
       one["id"] = related.size();
       one["message"] = {{"text", printable(place.text, 4000)}};
       related.push_back(std::move(one));

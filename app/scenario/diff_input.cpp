@@ -10,6 +10,7 @@
 
 #include "app/scenario/git.hpp"
 #include "models/cluster/objects.hpp"
+#include "models/flows/reader.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::scenario {
@@ -91,7 +92,104 @@ class DiffLoader {
     return Result<DiffInput>(std::move(input_), std::move(diagnostics_));
   }
 
+  Result<DiffInput> load_over(const std::vector<std::string>& pruned) {
+    load_candidate(pruned);
+    if (diagnostics_.has_errors()) {
+      return Result<DiffInput>(std::move(diagnostics_));
+    }
+    return Result<DiffInput>(std::move(input_), std::move(diagnostics_));
+  }
+
  private:
+  /// The dump is `base`, the candidate the only side that says anything.
+  void load_candidate(const std::vector<std::string>& pruned) {
+    cluster::ObjectStore base;
+    for (const std::string& word : given_.cluster) {
+      add_path(base, word);
+    }
+    cluster::ObjectStore candidate;
+    if (!add_side(candidate, given_.after)) {
+      check_missing(true, {}, false, given_.after);
+    }
+    if (!diagnostics_.has_errors() && candidate.objects().empty()) {
+      diagnostics_.error("no-candidate", fmt::format("\"{}\" holds no object", printable(given_.after)));
+    }
+    const std::set<std::string> spaces = pruned_namespaces(base, candidate, pruned);
+    if (diagnostics_.has_errors()) {
+      return;
+    }
+    cluster::ObjectStore left;
+    left.add_layer(base, [&](const cluster::Object& object) {
+      return !is_network_policy(object) || !spaces.contains(object.name_space) || candidate.has(object);
+    });
+    cluster::ObjectStore after = combined(left, candidate, {});
+    input_.first = build(base, "");
+    input_.second = build(after, given_.after);
+    if (input_.first == nullptr || input_.second == nullptr) {
+      return;
+    }
+    input_.before = &input_.first->policy_sets.front();
+    input_.after = &input_.second->policy_sets.front();
+    if (input_.before->cluster().pods.empty()) {
+      diagnostics_.error(
+          "no-workloads", "the dump has no pod, so no flow can be anybody's", {},
+          "dump the cluster with `kubectl get ns,nodes,deploy,rs,sts,ds,jobs,cronjobs,po,svc,ep,netpol -A "
+          "-o json`");
+      return;
+    }
+    input_.pruned.assign(spaces.begin(), spaces.end());
+    read_pod_starts(base);
+    compare_unmodelled(base, after);
+    compare_policies(base, after);
+  }
+
+  static bool is_network_policy(const cluster::Object& object) {
+    return object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io";
+  }
+
+  std::set<std::string> pruned_namespaces(const cluster::ObjectStore& base, const cluster::ObjectStore& candidate,
+                                          const std::vector<std::string>& pruned) {
+    std::set<std::string> known;
+    std::set<std::string> governed;
+    for (const auto* const store : {&base, &candidate}) {
+      for (const cluster::Object& object : store->objects()) {
+        known.insert(object.kind == "Namespace" ? object.name : object.name_space);
+        if (store == &candidate && is_network_policy(object)) {
+          governed.insert(object.name_space);
+        }
+      }
+    }
+    std::set<std::string> chosen;
+    for (const std::string& name : pruned) {
+      if (name == "namespaces") {
+        chosen.insert(governed.begin(), governed.end());
+      } else if (known.contains(name)) {
+        chosen.insert(name);
+      } else {
+        const std::vector<std::string_view> names(known.begin(), known.end());
+        const std::string nearest = nearest_word(name, names);
+        diagnostics_.error("unknown-namespace", fmt::format("no namespace \"{}\" to prune", printable(name)), {},
+                           nearest.empty() ? "" : fmt::format("did you mean \"{}\"?", nearest));
+      }
+    }
+    return chosen;
+  }
+
+  void read_pod_starts(const cluster::ObjectStore& base) {
+    const cluster::Cluster& cluster = input_.before->cluster();
+    input_.pod_starts.assign(cluster.pods.size(), flows::kNoTime);
+    for (const cluster::Object& object : base.objects()) {
+      const config::Node status = object.kind == "Pod" ? object.node.find("status") : config::Node();
+      const config::Node start = status.is_mapping() ? status.find("startTime") : config::Node();
+      const cluster::NamespaceId where = cluster.find_namespace(object.name_space);
+      if (start.is_scalar() && where.is_valid()) {
+        if (const cluster::PodId pod = cluster.find_pod(where, object.name); pod.is_valid()) {
+          input_.pod_starts[pod.index()] = flows::parse_time(start.text());
+        }
+      }
+    }
+  }
+
   void load_scenario() {
     LoadOptions options = options_;
     options.policy_sets = {given_.before, given_.after};
@@ -254,7 +352,9 @@ class DiffLoader {
 
   std::unique_ptr<Scenario> build(const cluster::ObjectStore& store, const std::string& word) {
     std::vector<std::string> shown = given_.cluster;
-    shown.push_back(word);
+    if (!word.empty()) {
+      shown.push_back(word);
+    }
     auto scenario = load_objects(sources_, store, shown, options_);
     // What both sides have in common is reported once.
     for (const Diagnostic& diagnostic : scenario.diagnostics().all()) {
@@ -348,6 +448,11 @@ class DiffLoader {
 
 Result<DiffInput> load_diff(SourceMap& sources, const DiffSources& given, const LoadOptions& options) {
   return DiffLoader(sources, given, options).load();
+}
+
+Result<DiffInput> load_candidate(SourceMap& sources, const CandidateSources& given, const LoadOptions& options) {
+  const DiffSources sides{.before = {}, .after = given.candidate, .cluster = given.cluster, .scenario = {}};
+  return DiffLoader(sources, sides, options).load_over(given.pruned);
 }
 
 }  // namespace podwire::scenario

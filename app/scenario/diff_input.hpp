@@ -13,6 +13,7 @@
 
 #include "app/scenario/load.hpp"
 #include "models/analysis/diff.hpp"
+#include "models/flows/flow.hpp"
 
 namespace podwire::scenario {
 
@@ -21,6 +22,15 @@ struct DiffSources {
   std::string after;
   std::vector<std::string> cluster;  // --cluster: files or folders, layers
   std::string scenario;              // --scenario: then before and after are names of its policy sets
+};
+
+/// A dump as it is, and with a candidate's objects laid over it.
+struct CandidateSources {
+  std::vector<std::string> cluster;  // files or folders, layers
+  std::string candidate;             // a side, as above
+  /// Namespaces whose NetworkPolicies go under the candidate unless it has them, as `kubectl apply --prune` does;
+  /// "namespaces" stands for those that the candidate has policies in.
+  std::vector<std::string> pruned;
 };
 
 struct DiffInput {
@@ -32,11 +42,19 @@ struct DiffInput {
   /// Policies of every kind whose specs are not written the same, layout aside: also those that mean the same, and
   /// kinds that are not modelled. Sorted by name; empty for policy sets of a scenario.
   std::vector<analysis::PolicyChange> rewritten;
+  /// Of load_candidate(), by PodId of the dump's cluster: when its pods started, kNoTime where it does not say.
+  std::vector<flows::Nanoseconds> pod_starts;
+  /// Namespaces whose policies were pruned.
+  std::vector<std::string> pruned;
   const Scenario& scenario_after() const { return second == nullptr ? *first : *second; }
 };
 
 /// Errors: those of load() and read_git_files(); unknown-path (of a revision), no-such-file, two-inputs (standard input
 /// twice), no-workloads.
 Result<DiffInput> load_diff(SourceMap& sources, const DiffSources& given, const LoadOptions& options);
+
+/// Before: the dump. After: the candidate over it; objects that it does not have stay, what its workloads own in the
+/// dump goes. Errors: those of load_diff; unknown-namespace (to prune), no-candidate.
+Result<DiffInput> load_candidate(SourceMap& sources, const CandidateSources& given, const LoadOptions& options);
 
 }  // namespace podwire::scenario

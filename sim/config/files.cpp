@@ -34,6 +34,7 @@ class Descriptor {
     }
   }
   int number() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
 
  private:
   int number_;
@@ -252,14 +253,13 @@ std::vector<fs::path> list_files(const fs::path& path, const FileAccess& access,
   return files;
 }
 
-std::optional<Document> read_file(SourceMap& sources, const fs::path& path, std::string shown_as,
-                                  const FileAccess& access, Span from, Diagnostics& diagnostics) {
+int open_regular_file(const fs::path& path, const FileAccess& access, Span from, Diagnostics& diagnostics) {
   const std::optional<fs::path> real = resolve(path, access, from, diagnostics);
   if (!real.has_value()) {
-    return std::nullopt;
+    return -1;
   }
   // O_NONBLOCK: opening a FIFO must not wait for a writer. O_NOFOLLOW: the resolved path has no link left at its end.
-  const Descriptor file(::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
+  Descriptor file(::open(real->c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY));
   struct stat status {};
   if (file.number() < 0 || ::fstat(file.number(), &status) != 0) {
     // A socket or a device without a driver fails here already.
@@ -270,12 +270,26 @@ std::optional<Document> read_file(SourceMap& sources, const fs::path& path, std:
     } else {
       diagnostics.error("unreadable", fmt::format("{} cannot be read: {}", shown(path), std::strerror(reason)), from);
     }
-    return std::nullopt;
+    return -1;
   }
   if (!S_ISREG(status.st_mode)) {
     diagnostics.error("not-a-regular-file",
                       fmt::format("{} is {}", shown(path), S_ISDIR(status.st_mode) ? "a folder" : "not a regular file"),
                       from);
+    return -1;
+  }
+  return file.release();
+}
+
+std::optional<Document> read_file(SourceMap& sources, const fs::path& path, std::string shown_as,
+                                  const FileAccess& access, Span from, Diagnostics& diagnostics) {
+  const Descriptor file(open_regular_file(path, access, from, diagnostics));
+  struct stat status {};
+  if (file.number() < 0) {
+    return std::nullopt;
+  }
+  if (::fstat(file.number(), &status) != 0) {
+    diagnostics.error("unreadable", fmt::format("{} cannot be read: {}", shown(path), std::strerror(errno)), from);
     return std::nullopt;
   }
   const std::uint64_t most = access.limits.max_bytes;

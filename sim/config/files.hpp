@@ -32,4 +32,8 @@ std::vector<std::filesystem::path> list_files(const std::filesystem::path& path,
 std::optional<Document> read_file(SourceMap& sources, const std::filesystem::path& path, std::string shown_as,
                                   const FileAccess& access, Span from, Diagnostics& diagnostics);
 
+/// Opens a regular file inside the allowed roots for reading: the descriptor, which the caller closes, or -1 after an
+/// error (those of read_file but too-large).
+int open_regular_file(const std::filesystem::path& path, const FileAccess& access, Span from, Diagnostics& diagnostics);
+
 }  // namespace podwire::config

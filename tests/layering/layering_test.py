@@ -28,6 +28,7 @@ RANKS = {
     "models/cni": 4,
     "models/policy": 5,
     "models/service": 5,
+    "models/flows": 5,
     "models/topology": 5,
     "models/analysis": 6,
     "models/control": 6,
@@ -43,7 +44,7 @@ RANKS = {
 }
 
 # What works without a clock.
-CLOCKLESS = {"models/cluster", "models/cni", "models/policy", "models/service", "models/analysis"}
+CLOCKLESS = {"models/cluster", "models/cni", "models/policy", "models/service", "models/flows", "models/analysis"}
 
 # Library → (what its includes look like, the folders that may). An empty tuple of folders allows every place: vocabulary
 # types and mathematics, which have no one home.

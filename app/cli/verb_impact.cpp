@@ -1,0 +1,338 @@
+// podwire impact: recorded flows judged under the policies in force and under a candidate's.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+#include "app/cli/cli.hpp"
+#include "app/report/impact_report.hpp"
+#include "app/scenario/approved.hpp"
+#include "app/scenario/diff_input.hpp"
+#include "models/analysis/impact.hpp"
+#include "models/flows/merge.hpp"
+#include "models/flows/reader.hpp"
+#include "sim/base/text.hpp"
+
+namespace podwire::cli {
+namespace {
+
+using analysis::ImpactOutcome;
+using flows::Nanoseconds;
+
+struct Settings {
+  std::vector<std::string> fail_on;
+  double max_disagreement = 0.001;
+  std::optional<Nanoseconds> max_age;
+  Nanoseconds now = 0;
+};
+
+/// "0.1%", "0.1 %" or "0.001"; nothing when it is no share.
+std::optional<double> read_share(std::string_view text) {
+  const bool is_percent = text.ends_with('%');
+  if (is_percent) {
+    text.remove_suffix(1);
+    while (text.ends_with(' ')) {
+      text.remove_suffix(1);
+    }
+  }
+  double value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || !(value >= 0)) {
+    return std::nullopt;
+  }
+  value = is_percent ? value / 100 : value;
+  return value <= 1 ? std::optional(value) : std::nullopt;
+}
+
+/// "90s", "45m", "24h", "7d"; nothing when it is no age.
+std::optional<Nanoseconds> read_age(std::string_view text) {
+  std::int64_t count = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit(stop, static_cast<std::size_t>(text.data() + text.size() - stop));
+  const std::int64_t seconds = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86'400 : 0;
+  constexpr std::int64_t kMostSeconds = 9'000'000'000;
+  if (error != std::errc() || seconds == 0 || count < 0 || count > kMostSeconds / seconds) {
+    return std::nullopt;
+  }
+  return count * seconds * flows::kSecond;
+}
+
+bool read_settings(const CommandLine& line, Settings& settings) {
+  for (const std::string& word : line.fail_on_list) {
+    if (word != "newly-denied" && word != "newly-allowed" && word != "unknown" && word != "none") {
+      say(fmt::format("--fail-on: \"{}\" is not newly-denied, newly-allowed, unknown or none", printable(word, 40)));
+      return false;
+    }
+    settings.fail_on.push_back(word);
+  }
+  if (settings.fail_on.empty()) {
+    settings.fail_on = {"newly-denied"};
+  }
+  if (!line.max_disagreement.empty()) {
+    const auto share = read_share(line.max_disagreement);
+    if (!share) {
+      say(fmt::format("--max-disagreement: \"{}\" is no share (write 0.1% or 0.001)",
+                      printable(line.max_disagreement, 40)));
+      return false;
+    }
+    settings.max_disagreement = *share;
+  }
+  if (!line.max_age.empty()) {
+    settings.max_age = read_age(line.max_age);
+    if (!settings.max_age) {
+      say(fmt::format("--max-age: \"{}\" is no age (write 90s, 45m, 24h or 7d)", printable(line.max_age, 40)));
+      return false;
+    }
+  }
+  if (line.today.empty()) {
+    settings.now =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    return true;
+  }
+  if (!scenario::parse_date(line.today)) {
+    say(fmt::format("--today: \"{}\" is no day of the calendar (write it as 2026-12-31)", printable(line.today, 40)));
+    return false;
+  }
+  settings.now = flows::parse_time(line.today + "T23:59:59Z");
+  return true;
+}
+
+bool check_words(const CommandLine& line) {
+  if (line.words.empty() || line.cluster.empty() || line.candidate.empty()) {
+    say(line.words.empty()     ? "impact: give recorded flows: a file, or - for standard input"
+        : line.cluster.empty() ? "impact: give the cluster that the flows were recorded in with --cluster DUMP"
+                               : "impact: give the policies that are to be tried with --candidate PATH");
+    say("see `podwire impact --help`");
+    return false;
+  }
+  std::vector<std::string> all = line.words;
+  all.insert(all.end(), line.cluster.begin(), line.cluster.end());
+  all.push_back(line.candidate);
+  if (std::count(all.begin(), all.end(), "-") > 1) {
+    say("impact: standard input can be one of the inputs, and here it is two");
+    return false;
+  }
+  return true;
+}
+
+/// Standard input as it comes.
+std::unique_ptr<config::ByteStream> standard_input() {
+  return config::stream_of([](char* out, std::size_t room) {
+    for (;;) {
+      const ssize_t count = read(STDIN_FILENO, out, room);
+      if (count >= 0) {
+        return static_cast<std::size_t>(count);
+      }
+      if (errno != EINTR) {
+        throw std::system_error(errno, std::generic_category(), "standard input");
+      }
+    }
+  });
+}
+
+/// Several logs in the order of their records' times, so that what the ends of a connection report meets.
+class Logs {
+ public:
+  explicit Logs(const std::vector<std::string>& names) : names_(names) {}
+
+  bool open(Diagnostics& diagnostics) {
+    for (const std::string& name : names_) {
+      // What the command line names itself is allowed, wherever it lies.
+      auto stream = name == "-" ? standard_input() : config::open_stream(name, {}, {}, diagnostics);
+      if (stream != nullptr) {
+        logs_.push_back({flows::FlowReader(name, std::move(stream)), {}, false});
+      }
+    }
+    if (diagnostics.has_errors()) {
+      return false;
+    }
+    for (Log& log : logs_) {
+      log.has_flow = log.reader.next(log.flow);
+    }
+    return true;
+  }
+
+  /// Hands out every record: visit(flow, file, line).
+  template <class Visit>
+  void each(Visit visit) {
+    for (;;) {
+      std::size_t earliest = logs_.size();
+      for (std::size_t i = 0; i < logs_.size(); ++i) {
+        if (logs_[i].has_flow && (earliest == logs_.size() || logs_[i].flow.time < logs_[earliest].flow.time)) {
+          earliest = i;
+        }
+      }
+      if (earliest == logs_.size()) {
+        return;
+      }
+      Log& log = logs_[earliest];
+      visit(log.flow, static_cast<std::uint32_t>(earliest), log.reader.line_number());
+      log.has_flow = log.reader.next(log.flow);
+    }
+  }
+
+  std::vector<report::ImpactLog> summaries() const {
+    std::vector<report::ImpactLog> all;
+    for (const Log& log : logs_) {
+      all.push_back({log.reader.name(), log.reader.format(), log.reader.statistics()});
+    }
+    return all;
+  }
+
+ private:
+  struct Log {
+    flows::FlowReader reader;
+    flows::Flow flow;
+    bool has_flow = false;
+  };
+  const std::vector<std::string>& names_;
+  std::vector<Log> logs_;
+};
+
+std::vector<std::string> why_inconclusive(const report::ImpactView& view, const Settings& settings) {
+  std::vector<std::string> reasons;
+  const analysis::ImpactBacktest& backtest = view.report.backtest;
+  if (view.report.connections == 0) {
+    reasons.emplace_back("no flow was recorded");
+  } else if (view.report.totals[static_cast<std::size_t>(ImpactOutcome::unknown)] == view.report.connections) {
+    reasons.emplace_back("no flow could be judged: all of them are unknown");
+  }
+  if (static_cast<double>(backtest.disagree()) > settings.max_disagreement * static_cast<double>(backtest.compared)) {
+    reasons.push_back(fmt::format("the model disagrees with {} of {} recorded verdicts, more than {:g} %",
+                                  report::grouped(backtest.disagree()), report::grouped(backtest.compared),
+                                  100 * settings.max_disagreement));
+  }
+  const Nanoseconds last = view.report.coverage.last;
+  if (settings.max_age && view.report.connections > 0 && last < settings.now - *settings.max_age) {
+    reasons.push_back(
+        fmt::format("the last flow is of {}, which is longer ago than --max-age allows", flows::format_time(last)));
+  }
+  for (const report::ImpactLog& log : view.logs) {
+    if (!log.statistics.problem.empty()) {
+      reasons.push_back(fmt::format("{} was not read to its end: {}", log.name, log.statistics.problem));
+    }
+  }
+  return reasons;
+}
+
+Exit exit_for(report::ImpactView& view) {
+  const auto total = [&](ImpactOutcome outcome) { return view.report.totals[static_cast<std::size_t>(outcome)]; };
+  const auto fails_on = [&](std::string_view word) {
+    return std::find(view.fail_on.begin(), view.fail_on.end(), word) != view.fail_on.end();
+  };
+  const std::uint64_t denied = total(ImpactOutcome::newly_denied);
+  const std::uint64_t allowed = total(ImpactOutcome::newly_allowed);
+  if (!view.inconclusive.empty()) {
+    view.result = "inconclusive";
+    return Exit::inconclusive;
+  }
+  if ((fails_on("newly-denied") && denied > 0) || (fails_on("newly-allowed") && allowed > 0)) {
+    view.result = "impact";
+    return Exit::failed;
+  }
+  if (fails_on("unknown") && total(ImpactOutcome::unknown) > 0) {
+    view.result = "unknown";
+    return Exit::inconclusive;
+  }
+  view.result = denied + allowed > 0                ? "tolerated"
+                : total(ImpactOutcome::unknown) > 0 ? "no known impact"
+                                                    : "no impact";
+  return Exit::ok;
+}
+
+void say_damaged(const report::ImpactView& view, const CommandLine& line) {
+  for (const report::ImpactLog& log : view.logs) {
+    const flows::LogStatistics& s = log.statistics;
+    if (s.damaged > 0 && !line.is_quiet) {
+      say(fmt::format("{}: {} of {} lines cannot be read; the first: {}:{}: {}", printable(log.name), s.damaged,
+                      s.lines, printable(log.name), s.first_damaged.front().line,
+                      printable(s.first_damaged.front().reason)));
+    }
+  }
+}
+
+}  // namespace
+
+Exit verb_impact(const CommandLine& line) {
+  Settings settings;
+  if (!check_words(line) || !read_settings(line, settings)) {
+    return Exit::bad_input;
+  }
+  scenario::LoadOptions options = line.load;
+  std::vector<std::string> paths = line.cluster;
+  paths.push_back(line.candidate);
+  if (!read_standard_input(paths, options)) {
+    return Exit::bad_input;
+  }
+  SourceMap sources;
+  auto loaded = scenario::load_candidate(
+      sources, {.cluster = line.cluster, .candidate = line.candidate, .pruned = line.pruned}, options);
+  Diagnostics diagnostics = loaded.diagnostics();
+  Logs logs(line.words);
+  const bool is_open = logs.open(diagnostics);
+  show(diagnostics, sources, line);
+  if (!loaded || !is_open) {
+    return Exit::bad_input;
+  }
+  const scenario::DiffInput& input = *loaded;
+  policy::PolicyEngine before(input.before->cluster(), input.before->policies, input.before->profile());
+  policy::PolicyEngine after(input.after->cluster(), input.after->policies, input.after->profile());
+  flows::MappingOptions mapping;
+  mapping.pod_starts = input.pod_starts;
+  flows::EndMapper mapper(input.before->cluster(), std::move(mapping));
+  analysis::Impact* judge = nullptr;  // it needs the merger's texts, and the merger needs a sink
+  flows::Merger merger(input.before->cluster(), [&](const flows::Connection& c) { judge->add(c); });
+  analysis::Impact impact(before, after, mapper, merger.reasons());
+  judge = &impact;
+  logs.each([&](const flows::Flow& flow, std::uint32_t file, std::uint64_t number) {
+    const flows::End source = mapper.map(flow.source, flow.time, flow.node);
+    const flows::End destination = mapper.map(flow.destination, flow.time, flow.node);
+    merger.add(flow, source, destination, file, number);
+  });
+  merger.finish();
+  report::ImpactView view;
+  view.candidate = line.candidate;
+  view.cluster = line.cluster;
+  view.pruned = input.pruned;
+  view.before = report::basis_of(*input.first, *input.before, sources, false);
+  view.after = report::basis_of(*input.second, *input.after, sources, false);
+  view.logs = logs.summaries();
+  view.merge = merger.statistics();
+  view.report = impact.report();
+  view.fail_on = settings.fail_on;
+  view.max_disagreement = settings.max_disagreement;
+  view.version = PODWIRE_VERSION;
+  view.sources = &sources;
+  view.inconclusive = why_inconclusive(view, settings);
+  Exit exit = exit_for(view);
+  say_damaged(view, line);
+  const bool has_records =
+      std::any_of(view.logs.begin(), view.logs.end(), [](const auto& log) { return log.statistics.records > 0; });
+  if (!has_records) {
+    say("impact: no flow could be read");
+    return Exit::bad_input;
+  }
+  return worse(exit, write_outputs(line, [&](Format format, const report::Style& style) {
+                 switch (format) {
+                   case Format::json:
+                     return report::impact_json(view);
+                   case Format::csv:
+                     return report::impact_csv(view);
+                   case Format::md:
+                     return report::impact_md(view);
+                   case Format::sarif:
+                     return report::impact_sarif(view);
+                   default:
+                     return report::impact_table(view, style);
+                 }
+               }));
+}
+
+}  // namespace podwire::cli
