@@ -90,7 +90,7 @@ Exit dispatch(const std::vector<std::string>& arguments) {
   constexpr std::pair<std::string_view, Run> kRuns[] = {
       {"run", verb_run},       {"reach", verb_reach},   {"explain", verb_explain}, {"diff", verb_diff},
       {"impact", verb_impact}, {"lint", verb_lint},     {"probe", verb_probe},     {"init", verb_init},
-      {"models", verb_models}, {"schema", verb_schema}, {"version", verb_version}};
+      {"models", verb_models}, {"schema", verb_schema}, {"suggest", verb_suggest}, {"version", verb_version}};
   const auto run = std::find_if(std::begin(kRuns), std::end(kRuns), [&](const auto& r) { return r.first == word; });
   PODWIRE_CHECK(run != std::end(kRuns), "cli", "every verb in the help can be run");
   return run->second(*line);

@@ -30,6 +30,7 @@ Exit verb_impact(const CommandLine& line);
 Exit verb_lint(const CommandLine& line);
 Exit verb_probe(const CommandLine& line);
 Exit verb_init(const CommandLine& line);
+Exit verb_suggest(const CommandLine& line);
 Exit verb_models(const CommandLine& line);
 Exit verb_schema(const CommandLine& line);
 Exit verb_version(const CommandLine& line);

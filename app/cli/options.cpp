@@ -162,6 +162,8 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.focus = texts(values, "focus");
   line.direction = last_text(values, "direction").value_or("");
   line.is_pod_level = is_switched_on(values, "pods");
+  line.namespaces = comma_lists(texts(values, "namespace"));
+  line.min_count = last_text(values, "min-count").value_or("");
   line.folder = last_text(values, "folder").value_or("");
   line.is_forced = is_switched_on(values, "force");
   line.prints_collect = is_switched_on(values, "print-collect");

@@ -63,15 +63,17 @@ struct CommandLine {
   std::string at;                              // --at: "" when every node is to have a step in force
   std::string measured;                        // --compare: a file
   unsigned jobs = 1;
-  std::vector<std::string> focus;   // --focus
-  std::string direction;            // --direction: in, out; "" for both
-  bool is_pod_level = false;        // --pods
-  bool wants_entry_points = false;  // --entry-points
-  bool wants_exposure = false;      // --exposure
-  std::string folder;               // --folder
-  bool is_forced = false;           // --force
-  bool prints_collect = false;      // --print-collect
-  bool wants_trace = false;         // --trace
+  std::vector<std::string> focus;       // --focus
+  std::string direction;                // --direction: in, out; "" for both
+  bool is_pod_level = false;            // --pods
+  bool wants_entry_points = false;      // --entry-points
+  bool wants_exposure = false;          // --exposure
+  std::vector<std::string> namespaces;  // --namespace
+  std::string min_count;                // --min-count
+  std::string folder;                   // --folder
+  bool is_forced = false;               // --force
+  bool prints_collect = false;          // --print-collect
+  bool wants_trace = false;             // --trace
   bool is_quiet = false;
   bool wants_help = false;
   Color color = Color::automatic;

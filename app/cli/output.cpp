@@ -33,7 +33,8 @@ constexpr std::size_t kBuffer = std::size_t{1} << 20;
 }  // namespace
 
 std::string_view to_string(Format format) {
-  constexpr std::string_view kNames[] = {"table", "json", "csv", "md", "dot", "text", "sarif", "github", "mermaid"};
+  constexpr std::string_view kNames[] = {"table", "json",  "csv",    "md",      "dot",
+                                         "text",  "sarif", "github", "mermaid", "yaml"};
   return kNames[static_cast<std::size_t>(format)];
 }
 

@@ -9,7 +9,7 @@
 
 namespace podwire::cli {
 
-enum class Format : std::uint8_t { table, json, csv, md, dot, text, sarif, github, mermaid };
+enum class Format : std::uint8_t { table, json, csv, md, dot, text, sarif, github, mermaid, yaml };
 std::string_view to_string(Format format);
 /// What every verb writes.
 inline constexpr Format kCommonFormats[] = {Format::table, Format::json, Format::csv};

@@ -31,9 +31,11 @@ constexpr OptionDoc kOptions[] = {
     {"allow-path", 0, "PATH", "files may also lie below this folder, not only below the scenario's"},
     {"scenario", 's', "SCENARIO", "OLD and NEW are policy sets of this scenario (its folder or file)"},
     {"cluster", 0, "DUMP",
-     "init: what is made a scenario; diff: the rest of the cluster under both sides; impact: the cluster of "
-     "the flows. A dump, a folder, or - for "
-     "standard input; may be repeated"},
+     "diff: the rest of the cluster under both sides; impact and suggest: the cluster of the "
+     "flows; init: what is made a scenario. A dump, a folder, or - for standard input; may be repeated"},
+    {"namespace", 'n', "NAMES",
+     "only policies for these namespaces (default: all but Kubernetes' own); may be repeated"},
+    {"min-count", 0, "N", "what was seen less often gets no rule (default: 1)"},
     {"folder", 'o', "FOLDER", "where the scenario is written; made if it is not there"},
     {"force", 0, "", "replace a scenario that is there already"},
     {"print-collect", 0, "", "print the read-only commands that collect a dump, as a shell script"},
@@ -146,6 +148,15 @@ constexpr std::string_view kInitExamples[] = {
     "kubectl get all,networkpolicies,nodes,namespaces,endpointslices -A -o json | podwire init --cluster - -o "
     "my-cluster",
 };
+constexpr std::string_view kSuggestOptions[] = {"cluster",    "scenario", "policy-set", "namespace", "min-count",
+                                                "output",     "seed",     "set",        "cni",       "ignore-kind",
+                                                "allow-path", "color",    "quiet",      "help"};
+constexpr Format kSuggestFormats[] = {Format::yaml, Format::json};
+constexpr std::string_view kSuggestExamples[] = {
+    "podwire suggest flows.json --cluster podwire-dump/ -n shop > suggested.yaml",
+    "podwire suggest flows.json.gz --cluster dump.json --min-count 10 -o yaml=suggested.yaml",
+    "podwire suggest --scenario scenarios/three-tier -p open -n frontend,backend,database",
+};
 constexpr std::string_view kModelsOptions[] = {"output", "color", "help"};
 constexpr std::string_view kModelsExamples[] = {"podwire models", "podwire models calico-3.18",
                                                 "podwire models -o csv=models.csv"};
@@ -224,6 +235,13 @@ constexpr VerbDoc kVerbs[] = {
      "it, and the next mesh begins when every node enforces the change. Exit status: 0, 1 when --compare finds a "
      "disagreement, 2 bad input, 4 when probes are unknown.",
      kProbeOptions, kProbeExamples},
+    {"suggest", "[FLOWS…]", "write the least NetworkPolicies under which seen traffic goes on",
+     "From recorded flows (as for `impact`) of the cluster that --cluster dumps, or from a scenario that is played: a "
+     "default deny and DNS for each namespace, and a policy for each workload with a rule for each peer that it was "
+     "seen "
+     "with, and how often. Pods are selected by labels that outlive them. What was recorded as dropped gets no rule. "
+     "What cannot be said is said on standard error and at the top of the manifest. Exit status: 0, 2 bad input.",
+     kSuggestOptions, kSuggestExamples, kSuggestFormats},
     {"models", "[PROFILE…]", "list every parameter with its unit, default, certainty and source",
      "Without names: the network plugins' profiles with the versions they hold for, what each of their values means, "
      "and "

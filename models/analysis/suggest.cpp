@@ -1,0 +1,566 @@
+// See the header. Edges are kept between subjects and addresses, so that a replica more is no rule more.
+#include "models/analysis/suggest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "models/analysis/suggest_subjects.hpp"
+#include "models/cluster/addresses.hpp"
+
+namespace podwire::analysis {
+namespace {
+
+using cluster::Cluster;
+
+constexpr std::string_view kOwnNamespaces[] = {"kube-system", "kube-public", "kube-node-lease"};
+// RFC 1918 and RFC 4193: what a log means by a private network.
+constexpr std::string_view kPrivate[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"};
+
+enum class EndSort : std::uint8_t { subject, node, address, public_network, private_network };
+
+struct EdgeEnd {
+  EndSort sort = EndSort::subject;
+  std::uint32_t id = 0;  // of a subject or node
+  IpAddress ip = {};     // of an address
+  auto operator<=>(const EdgeEnd&) const = default;
+};
+
+struct Edge {
+  EdgeEnd source;
+  EdgeEnd destination;
+  IpProtocol protocol = IpProtocol::tcp;
+  std::uint16_t port = 0;
+  auto operator<=>(const Edge&) const = default;
+};
+
+struct Seen {
+  Evidence passed;
+  std::uint64_t dropped = 0;
+};
+
+std::optional<IpProtocol> protocol_of(flows::FlowProtocol protocol) {
+  switch (protocol) {
+    case flows::FlowProtocol::tcp:
+      return IpProtocol::tcp;
+    case flows::FlowProtocol::udp:
+      return IpProtocol::udp;
+    case flows::FlowProtocol::sctp:
+      return IpProtocol::sctp;
+    case flows::FlowProtocol::icmp:
+    case flows::FlowProtocol::icmp6:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Evidence::add(const Evidence& other) {
+  count += other.count;
+  first = first == flows::kNoTime || (other.first != flows::kNoTime && other.first < first) ? other.first : first;
+  last = std::max(last, other.last);
+}
+
+struct Suggester::Impl {
+  Impl(const Cluster& cluster_in, SuggestOptions options_in)
+      : cluster(cluster_in), options(std::move(options_in)), subjects(cluster, options.objects) {
+    if (cluster.dns_service.is_valid()) {
+      for (const cluster::ServicePort& port : cluster.services[cluster.dns_service.index()].ports) {
+        for (const cluster::Backend& backend : port.backends) {
+          if (backend.pod.is_valid()) {
+            const std::uint32_t subject = subjects.of(cluster.pods[backend.pod.index()].workload);
+            dns_ports.emplace(port.protocol, backend.port);
+            dns_subjects.insert(subject);
+          }
+        }
+      }
+      dns_subjects.erase(Subjects::kNone);
+    }
+  }
+
+  std::optional<EdgeEnd> end_of_pod(cluster::PodId pod) const {
+    const cluster::Pod& it = cluster.pods[pod.index()];
+    if (cluster.shape(pod).is_host_network && it.node.is_valid()) {
+      return EdgeEnd{.sort = EndSort::node, .id = it.node.value(), .ip = {}};
+    }
+    const std::uint32_t subject = subjects.of(it.workload);
+    return subject == Subjects::kNone ? std::nullopt
+                                      : std::optional(EdgeEnd{.sort = EndSort::subject, .id = subject, .ip = {}});
+  }
+
+  std::optional<EdgeEnd> end_of(const flows::End& end) const {
+    switch (end.kind) {
+      case flows::EndKind::pod:
+        return end_of_pod(cluster::PodId(end.id));
+      case flows::EndKind::node:
+        return EdgeEnd{.sort = EndSort::node, .id = end.id, .ip = {}};
+      case flows::EndKind::address:
+        return EdgeEnd{.sort = EndSort::address, .id = 0, .ip = end.ip};
+      case flows::EndKind::public_network:
+        return EdgeEnd{.sort = EndSort::public_network, .id = 0, .ip = {}};
+      case flows::EndKind::private_network:
+        return EdgeEnd{.sort = EndSort::private_network, .id = 0, .ip = {}};
+      case flows::EndKind::service:
+      case flows::EndKind::unmapped:
+        break;
+    }
+    return std::nullopt;
+  }
+
+  void take(const Edge& edge, const Evidence& evidence, bool is_dropped) {
+    Seen& seen = edges[edge];
+    if (is_dropped) {
+      seen.dropped += evidence.count;
+    } else {
+      seen.passed.add(evidence);
+    }
+  }
+
+  void add(const flows::Connection& connection, std::uint64_t count) {
+    connections += count;
+    const auto protocol = protocol_of(connection.protocol);
+    if (!protocol || connection.destination_port == 0) {
+      (protocol ? portless : icmp) += count;
+      return;
+    }
+    const auto source = end_of(connection.source);
+    if (!source) {
+      unmapped += count;
+      return;
+    }
+    const Evidence evidence{.count = count, .first = connection.first, .last = connection.last};
+    const bool is_dropped = connection.is_dropped();
+    if (connection.destination.kind == flows::EndKind::service) {
+      to_service(*source, cluster.services[connection.destination.id], *protocol, connection.destination_port, evidence,
+                 is_dropped);
+      return;
+    }
+    const auto destination = end_of(connection.destination);
+    if (!destination) {
+      unmapped += count;
+      return;
+    }
+    take({.source = *source, .destination = *destination, .protocol = *protocol, .port = connection.destination_port},
+         evidence, is_dropped);
+  }
+
+  // Dialled by the Service, before translation: any of its backends may have answered.
+  void to_service(const EdgeEnd& source, const cluster::Service& service, IpProtocol protocol, std::uint16_t number,
+                  const Evidence& evidence, bool is_dropped) {
+    std::set<std::pair<EdgeEnd, std::uint16_t>> ends;
+    for (const cluster::ServicePort& port : service.ports) {
+      if (port.protocol != protocol || port.port.number() != number) {
+        continue;
+      }
+      for (const cluster::Backend& backend : port.backends) {
+        const auto end = backend.pod.is_valid() ? end_of_pod(backend.pod)
+                                                : EdgeEnd{.sort = EndSort::address, .id = 0, .ip = backend.ip};
+        if (end) {
+          ends.emplace(*end, backend.port.number());
+        }
+      }
+    }
+    if (ends.empty()) {
+      unmapped += evidence.count;
+    }
+    for (const auto& [end, port] : ends) {
+      take({.source = source, .destination = end, .protocol = protocol, .port = port}, evidence, is_dropped);
+    }
+  }
+
+  bool is_dns(const Edge& edge) const {
+    return edge.destination.sort == EndSort::subject && dns_subjects.contains(edge.destination.id) &&
+           dns_ports.contains({edge.protocol, Port(edge.port)});
+  }
+
+  const Cluster& cluster;
+  SuggestOptions options;
+  Subjects subjects;
+  std::set<std::uint32_t> dns_subjects;
+  std::set<std::pair<IpProtocol, Port>> dns_ports;
+  std::map<Edge, Seen> edges;
+  std::uint64_t connections = 0;
+  std::uint64_t icmp = 0;
+  std::uint64_t portless = 0;
+  std::uint64_t unmapped = 0;
+};
+
+namespace {
+
+// Edges to policies.
+class PolicyMaker {
+ public:
+  explicit PolicyMaker(const Suggester::Impl& in) : in_(in), cluster_(in.cluster) {}
+
+  Suggestion make() {
+    result_.connections = in_.connections;
+    choose_namespaces();
+    sort_edges();
+    for (const std::uint32_t name_space : namespaces_) {
+      isolate(name_space);
+    }
+    for (std::uint32_t s = 0; s < in_.subjects.all().size(); ++s) {
+      make_policy(s);
+    }
+    std::stable_sort(result_.policies.begin(), result_.policies.end(),
+                     [](const SuggestedPolicy& a, const SuggestedPolicy& b) { return a.name_space < b.name_space; });
+    write_notes();
+    return std::move(result_);
+  }
+
+ private:
+  // What one subject lets in or out on one port, by the other end.
+  using Rules = std::map<EdgeEnd, std::map<std::pair<IpProtocol, Port>, Evidence>>;
+
+  void choose_namespaces() {
+    for (std::uint32_t s = 0; s < in_.subjects.all().size(); ++s) {
+      const std::uint32_t id = in_.subjects.all()[s].name_space.value();
+      const std::string& name = cluster_.namespaces[id].name;
+      const auto& wanted = in_.options.namespaces;
+      const bool is_own =
+          std::find(std::begin(kOwnNamespaces), std::end(kOwnNamespaces), name) != std::end(kOwnNamespaces);
+      if (wanted.empty() ? !is_own : std::find(wanted.begin(), wanted.end(), name) != wanted.end()) {
+        namespaces_.insert(id);
+      } else if (is_own) {
+        left_alone_.insert(name);
+      }
+    }
+  }
+
+  bool concerns(const EdgeEnd& end) const {
+    return end.sort == EndSort::subject && namespaces_.contains(in_.subjects.all()[end.id].name_space.value());
+  }
+
+  void sort_edges() {
+    for (const auto& [edge, seen] : in_.edges) {
+      const bool to = concerns(edge.destination);
+      const bool from = concerns(edge.source);
+      if (!to && !from) {
+        continue;
+      }
+      if (seen.dropped > 0) {
+        ++(seen.passed.count > 0 ? mixed_ : dropped_);
+        dropped_count_ += seen.passed.count;
+        if (in_.is_dns(edge) && from) {
+          without_dns_.insert(edge.source.id);
+        }
+        continue;
+      }
+      if (seen.passed.count < in_.options.threshold) {
+        ++rare_;
+        rare_count_ += seen.passed.count;
+        continue;
+      }
+      result_.covered += seen.passed.count;
+      // A pod's traffic to its own subject needs both sides too.
+      if (to) {
+        ingress_[edge.destination.id][edge.source][{edge.protocol, Port(edge.port)}].add(seen.passed);
+      }
+      if (from && !in_.is_dns(edge)) {
+        egress_[edge.source.id][edge.destination][{edge.protocol, Port(edge.port)}].add(seen.passed);
+      } else if (from) {
+        dns_seen_[in_.subjects.all()[edge.source.id].name_space.value()].add(seen.passed);
+      }
+    }
+  }
+
+  SuggestedPeer pods_of(std::uint32_t subject) const {
+    const Subject& it = in_.subjects.all()[subject];
+    return {.name_space = cluster_.namespaces[it.name_space.index()].name,
+            .pods = it.selector,
+            .blocks = {},
+            .except = {},
+            .name = it.text};
+  }
+
+  std::vector<SuggestedRule> dns_rules(const Evidence& evidence) const {
+    std::vector<SuggestedRule> rules;
+    for (const std::uint32_t subject : in_.dns_subjects) {
+      rules.push_back(
+          {.peer = pods_of(subject), .ports = {in_.dns_ports.begin(), in_.dns_ports.end()}, .evidence = evidence});
+    }
+    return rules;
+  }
+
+  // A subject whose lookups were dropped must not get them back with the rest of its namespace.
+  bool has_common_dns(std::uint32_t name_space) const {
+    return std::none_of(without_dns_.begin(), without_dns_.end(), [&](std::uint32_t subject) {
+      return in_.subjects.all()[subject].name_space.value() == name_space;
+    });
+  }
+
+  void isolate(std::uint32_t name_space) {
+    const std::string& name = cluster_.namespaces[name_space].name;
+    result_.policies.push_back({.name_space = name,
+                                .name = "default-deny",
+                                .subject = "every pod of the namespace",
+                                .isolates_ingress = true,
+                                .isolates_egress = true});
+    if (!in_.dns_subjects.empty() && has_common_dns(name_space)) {
+      const auto seen = dns_seen_.find(name_space);
+      result_.policies.push_back({.name_space = name,
+                                  .name = "allow-dns",
+                                  .subject = "every pod of the namespace",
+                                  .isolates_egress = true,
+                                  .egress = dns_rules(seen == dns_seen_.end() ? Evidence() : seen->second)});
+    }
+    // Whoever's lookups are let out must be let in, those of pods that made none while the log was kept too.
+    for (const std::uint32_t subject : in_.dns_subjects) {
+      const Subject& it = in_.subjects.all()[subject];
+      if (it.name_space.value() != name_space || !without_dns_.empty() || !it.is_selectable) {
+        continue;
+      }
+      SuggestedRule rule;
+      rule.peer.is_every_pod = true;
+      rule.peer.name = "every pod";
+      rule.ports = {in_.dns_ports.begin(), in_.dns_ports.end()};
+      result_.policies.push_back({.name_space = name,
+                                  .name = "serve-dns",
+                                  .subject = it.text,
+                                  .pods = it.selector,
+                                  .isolates_ingress = true,
+                                  .ingress = {std::move(rule)}});
+    }
+  }
+
+  void make_policy(std::uint32_t s) {
+    const Subject& subject = in_.subjects.all()[s];
+    const auto in = ingress_.find(s);
+    const auto out = egress_.find(s);
+    const bool needs_dns = namespaces_.contains(subject.name_space.value()) && !in_.dns_subjects.empty() &&
+                           !has_common_dns(subject.name_space.value()) && !without_dns_.contains(s);
+    if (in == ingress_.end() && out == egress_.end() && !needs_dns) {
+      return;
+    }
+    if (!subject.is_selectable) {
+      unselectable_.push_back(subject.text);
+      return;
+    }
+    SuggestedPolicy policy{.name_space = cluster_.namespaces[subject.name_space.index()].name,
+                           .name = "allow-" + subject.name,
+                           .subject = subject.text,
+                           .pods = subject.selector};
+    if (in != ingress_.end()) {
+      policy.isolates_ingress = true;
+      policy.ingress = rules_of(in->second);
+    }
+    if (out != egress_.end() || needs_dns) {
+      policy.isolates_egress = true;
+      policy.egress = out == egress_.end() ? std::vector<SuggestedRule>() : rules_of(out->second);
+      if (needs_dns) {
+        const auto rules = dns_rules({});
+        policy.egress.insert(policy.egress.end(), rules.begin(), rules.end());
+      }
+    }
+    // Two kinds of owners may share a name.
+    const auto same = std::count_if(result_.policies.begin(), result_.policies.end(), [&](const SuggestedPolicy& p) {
+      return p.name_space == policy.name_space && (p.name == policy.name || p.name.starts_with(policy.name + "."));
+    });
+    policy.name += same > 0 ? fmt::format(".{}", same + 1) : "";
+    result_.policies.push_back(std::move(policy));
+  }
+
+  std::vector<SuggestedRule> rules_of(const Rules& by_peer) {
+    std::vector<SuggestedRule> rules;
+    // Addresses with the same ports share a rule.
+    using PortSet = std::vector<std::pair<IpProtocol, Port>>;
+    std::map<PortSet, std::pair<std::vector<IpAddress>, Evidence>> outside;
+    std::map<PortSet, std::pair<std::set<std::uint32_t>, Evidence>> nodes;
+    for (const auto& [end, by_port] : by_peer) {
+      SuggestedRule rule;
+      for (const auto& [port, evidence] : by_port) {
+        rule.ports.push_back(port);
+        rule.evidence.add(evidence);
+      }
+      switch (end.sort) {
+        case EndSort::subject:
+          if (!in_.subjects.all()[end.id].is_selectable) {
+            unselectable_.push_back(in_.subjects.all()[end.id].text);
+            continue;
+          }
+          rule.peer = pods_of(end.id);
+          rules.push_back(std::move(rule));
+          break;
+        case EndSort::node: {
+          auto& [ids, evidence] = nodes[rule.ports];
+          ids.insert(end.id);
+          evidence.add(rule.evidence);
+          break;
+        }
+        case EndSort::address: {
+          auto& [addresses, evidence] = outside[rule.ports];
+          addresses.push_back(end.ip);
+          evidence.add(rule.evidence);
+          break;
+        }
+        case EndSort::public_network:
+          rule.peer.name = "public addresses, which the log does not tell";
+          rule.peer.blocks = {*Cidr::parse("0.0.0.0/0")};
+          rule.peer.except = private_blocks();
+          has_untold_ = true;
+          rules.push_back(std::move(rule));
+          break;
+        case EndSort::private_network:
+          rule.peer.name = "private addresses, which the log does not tell";
+          rule.peer.blocks = private_blocks();
+          has_untold_ = true;
+          rules.push_back(std::move(rule));
+          break;
+      }
+    }
+    for (auto& [ports, entry] : nodes) {
+      rules.push_back({.peer = node_peer(entry.first), .ports = ports, .evidence = entry.second});
+    }
+    for (auto& [ports, entry] : outside) {
+      rules.push_back({.peer = outside_peer(entry.first), .ports = ports, .evidence = entry.second});
+    }
+    return rules;
+  }
+
+  static std::vector<Cidr> private_blocks() {
+    std::vector<Cidr> blocks;
+    for (const std::string_view text : kPrivate) {
+      blocks.push_back(*Cidr::parse(text));
+    }
+    return blocks;
+  }
+
+  static Cidr alone(IpAddress ip) { return Cidr(ip, ip.is_v4() ? 32 : 128); }
+
+  SuggestedPeer node_peer(const std::set<std::uint32_t>& ids) {
+    has_nodes_ = true;
+    SuggestedPeer peer;
+    for (const std::uint32_t id : ids) {
+      for (const IpAddress ip : cluster_.nodes[id].addresses) {
+        peer.blocks.push_back(alone(ip));
+      }
+    }
+    peer.name = ids.size() == 1 ? "node " + cluster_.nodes[*ids.begin()].name : fmt::format("{} nodes", ids.size());
+    return peer;
+  }
+
+  SuggestedPeer outside_peer(std::vector<IpAddress> addresses) {
+    std::sort(addresses.begin(), addresses.end());
+    SuggestedPeer peer;
+    if (addresses.size() <= in_.options.most_addresses) {
+      for (const IpAddress ip : addresses) {
+        peer.blocks.push_back(alone(ip));
+      }
+      peer.name = addresses.size() == 1 ? "an address outside" : fmt::format("{} addresses outside", addresses.size());
+      return peer;
+    }
+    widened_ += addresses.size();
+    peer.name = fmt::format("{} addresses outside, too many to list", addresses.size());
+    const bool has_v6 = !addresses.back().is_v4() || !addresses.front().is_v4();
+    if (addresses.front().is_v4() || addresses.back().is_v4()) {
+      peer.blocks.push_back(*Cidr::parse("0.0.0.0/0"));
+      for (const Cidr& inside : {cluster_.pod_cidr, cluster_.service_cidr}) {
+        if (inside.family() == IpFamily::v4 && inside.length() > 0) {
+          peer.except.push_back(inside);
+        }
+      }
+      for (const auto& [edge, seen] : in_.edges) {
+        for (const EdgeEnd& end : {edge.source, edge.destination}) {
+          if (seen.dropped > 0 && end.sort == EndSort::address && end.ip.is_v4()) {
+            peer.except.push_back(alone(end.ip));
+          }
+        }
+      }
+      std::sort(peer.except.begin(), peer.except.end());
+      peer.except.erase(std::unique(peer.except.begin(), peer.except.end()), peer.except.end());
+    }
+    if (has_v6) {
+      for (const IpAddress ip : addresses) {
+        if (!ip.is_v4()) {
+          peer.blocks.push_back(alone(ip));
+        }
+      }
+    }
+    return peer;
+  }
+
+  void note(std::uint64_t count, std::string_view text) {
+    if (count > 0) {
+      result_.notes.push_back(fmt::format(fmt::runtime(text), count));
+    }
+  }
+
+  void write_notes() {
+    std::sort(unselectable_.begin(), unselectable_.end());
+    unselectable_.erase(std::unique(unselectable_.begin(), unselectable_.end()), unselectable_.end());
+    for (const std::string& text : unselectable_) {
+      result_.notes.push_back(
+          fmt::format("{}: no labels that outlive its pods select it alone; its connections have no rule", text));
+    }
+    note(mixed_, "{} edges were let pass and dropped: decide about them; they have no rule");
+    note(dropped_, "{} edges were recorded as dropped, and stay so");
+    if (rare_ > 0) {
+      result_.notes.push_back(
+          fmt::format("{} edges ({} connections) were seen less often than {} times, and have no rule", rare_,
+                      rare_count_, in_.options.threshold));
+    }
+    note(in_.unmapped, "{} connections have an end that is not in the dump, and have no rule");
+    note(in_.icmp, "{} connections are ICMP, of which NetworkPolicies do not speak");
+    note(in_.portless, "{} connections have no destination port, and have no rule");
+    note(widened_, "{} addresses outside are too many to list: their rules let every address outside");
+    if (has_nodes_) {
+      result_.notes.emplace_back(
+          "nodes are named by their addresses; some network plugins do not match nodes by ipBlock");
+    }
+    if (has_untold_) {
+      result_.notes.emplace_back("the log does not tell all addresses outside: rules for them are wide");
+    }
+    if (!in_.cluster.dns_service.is_valid() || in_.dns_subjects.empty()) {
+      result_.notes.emplace_back("the cluster shows no DNS pods: there is no rule for lookups");
+    } else {
+      for (const std::uint32_t subject : without_dns_) {
+        result_.notes.push_back(
+            fmt::format("lookups of {} were recorded as dropped: DNS is allowed subject by subject there",
+                        in_.subjects.all()[subject].text));
+      }
+    }
+    for (const std::string& name : left_alone_) {
+      result_.notes.push_back(fmt::format("namespace {} is left alone; name it if you want policies for it", name));
+    }
+  }
+
+  const Suggester::Impl& in_;
+  const Cluster& cluster_;
+  Suggestion result_;
+  std::set<std::uint32_t> namespaces_;
+  std::set<std::string> left_alone_;
+  std::map<std::uint32_t, Rules> ingress_;
+  std::map<std::uint32_t, Rules> egress_;
+  std::map<std::uint32_t, Evidence> dns_seen_;  // by namespace
+  std::set<std::uint32_t> without_dns_;         // subjects whose lookups were dropped
+  std::vector<std::string> unselectable_;
+  std::uint64_t mixed_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::uint64_t dropped_count_ = 0;
+  std::uint64_t rare_ = 0;
+  std::uint64_t rare_count_ = 0;
+  std::uint64_t widened_ = 0;
+  bool has_nodes_ = false;
+  bool has_untold_ = false;
+};
+
+}  // namespace
+
+Suggester::Suggester(const Cluster& cluster, SuggestOptions options)
+    : impl_(std::make_unique<Impl>(cluster, std::move(options))) {}
+Suggester::~Suggester() = default;
+Suggester::Suggester(Suggester&&) noexcept = default;
+
+void Suggester::add(const flows::Connection& connection, std::uint64_t count) {
+  impl_->add(connection, count);
+}
+
+Suggestion Suggester::suggest() const {
+  return PolicyMaker(*impl_).make();
+}
+
+}  // namespace podwire::analysis
