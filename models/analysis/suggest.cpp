@@ -70,6 +70,9 @@ struct Suggester::Impl {
       : cluster(cluster_in), options(std::move(options_in)), subjects(cluster, options.objects) {
     if (cluster.dns_service.is_valid()) {
       for (const cluster::ServicePort& port : cluster.services[cluster.dns_service.index()].ports) {
+        if (port.port != Port(53)) {
+          continue;  // metrics
+        }
         for (const cluster::Backend& backend : port.backends) {
           if (backend.pod.is_valid()) {
             const std::uint32_t subject = subjects.of(cluster.pods[backend.pod.index()].workload);
