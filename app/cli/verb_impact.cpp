@@ -1,16 +1,12 @@
 // podwire impact: recorded flows judged under the policies in force and under a candidate's.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <cstring>
-#include <memory>
-#include <system_error>
 
 #include "app/cli/cli.hpp"
+#include "app/cli/flow_logs.hpp"
 #include "app/report/impact_report.hpp"
 #include "app/scenario/approved.hpp"
 #include "app/scenario/diff_input.hpp"
@@ -122,79 +118,14 @@ bool check_words(const CommandLine& line) {
   return true;
 }
 
-/// Standard input as it comes.
-std::unique_ptr<config::ByteStream> standard_input() {
-  return config::stream_of([](char* out, std::size_t room) {
-    for (;;) {
-      const ssize_t count = read(STDIN_FILENO, out, room);
-      if (count >= 0) {
-        return static_cast<std::size_t>(count);
-      }
-      if (errno != EINTR) {
-        throw std::system_error(errno, std::generic_category(), "standard input");
-      }
-    }
-  });
+std::vector<report::ImpactLog> summaries(const FlowLogs& logs) {
+  std::vector<report::ImpactLog> all;
+  for (std::size_t i = 0; i < logs.size(); ++i) {
+    const flows::FlowReader& reader = logs.reader(i);
+    all.push_back({reader.name(), reader.format(), reader.statistics()});
+  }
+  return all;
 }
-
-/// Several logs in the order of their records' times, so that what the ends of a connection report meets.
-class Logs {
- public:
-  explicit Logs(const std::vector<std::string>& names) : names_(names) {}
-
-  bool open(Diagnostics& diagnostics) {
-    for (const std::string& name : names_) {
-      // What the command line names itself is allowed, wherever it lies.
-      auto stream = name == "-" ? standard_input() : config::open_stream(name, {}, {}, diagnostics);
-      if (stream != nullptr) {
-        logs_.push_back({flows::FlowReader(name, std::move(stream)), {}, false});
-      }
-    }
-    if (diagnostics.has_errors()) {
-      return false;
-    }
-    for (Log& log : logs_) {
-      log.has_flow = log.reader.next(log.flow);
-    }
-    return true;
-  }
-
-  /// Hands out every record: visit(flow, file, line).
-  template <class Visit>
-  void each(Visit visit) {
-    for (;;) {
-      std::size_t earliest = logs_.size();
-      for (std::size_t i = 0; i < logs_.size(); ++i) {
-        if (logs_[i].has_flow && (earliest == logs_.size() || logs_[i].flow.time < logs_[earliest].flow.time)) {
-          earliest = i;
-        }
-      }
-      if (earliest == logs_.size()) {
-        return;
-      }
-      Log& log = logs_[earliest];
-      visit(log.flow, static_cast<std::uint32_t>(earliest), log.reader.line_number());
-      log.has_flow = log.reader.next(log.flow);
-    }
-  }
-
-  std::vector<report::ImpactLog> summaries() const {
-    std::vector<report::ImpactLog> all;
-    for (const Log& log : logs_) {
-      all.push_back({log.reader.name(), log.reader.format(), log.reader.statistics()});
-    }
-    return all;
-  }
-
- private:
-  struct Log {
-    flows::FlowReader reader;
-    flows::Flow flow;
-    bool has_flow = false;
-  };
-  const std::vector<std::string>& names_;
-  std::vector<Log> logs_;
-};
 
 std::vector<std::string> why_inconclusive(const report::ImpactView& view, const Settings& settings) {
   std::vector<std::string> reasons;
@@ -275,7 +206,7 @@ Exit verb_impact(const CommandLine& line) {
   auto loaded = scenario::load_candidate(
       sources, {.cluster = line.cluster, .candidate = line.candidate, .pruned = line.pruned}, options);
   Diagnostics diagnostics = loaded.diagnostics();
-  Logs logs(line.words);
+  FlowLogs logs(line.words);
   const bool is_open = logs.open(diagnostics);
   show(diagnostics, sources, line);
   if (!loaded || !is_open) {
@@ -291,19 +222,14 @@ Exit verb_impact(const CommandLine& line) {
   flows::Merger merger(input.before->cluster(), [&](const flows::Connection& c) { judge->add(c); });
   analysis::Impact impact(before, after, mapper, merger.reasons());
   judge = &impact;
-  logs.each([&](const flows::Flow& flow, std::uint32_t file, std::uint64_t number) {
-    const flows::End source = mapper.map(flow.source, flow.time, flow.node);
-    const flows::End destination = mapper.map(flow.destination, flow.time, flow.node);
-    merger.add(flow, source, destination, file, number);
-  });
-  merger.finish();
+  logs.play_into(mapper, merger);
   report::ImpactView view;
   view.candidate = line.candidate;
   view.cluster = line.cluster;
   view.pruned = input.pruned;
   view.before = report::basis_of(*input.first, *input.before, sources, false);
   view.after = report::basis_of(*input.second, *input.after, sources, false);
-  view.logs = logs.summaries();
+  view.logs = summaries(logs);
   view.merge = merger.statistics();
   view.report = impact.report();
   view.fail_on = settings.fail_on;

@@ -9,8 +9,8 @@
 #include <tuple>
 
 #include "app/scenario/git.hpp"
+#include "app/scenario/pod_starts.hpp"
 #include "models/cluster/objects.hpp"
-#include "models/flows/reader.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::scenario {
@@ -138,7 +138,7 @@ class DiffLoader {
       return;
     }
     input_.pruned.assign(spaces.begin(), spaces.end());
-    read_pod_starts(base);
+    input_.pod_starts = pod_starts(base, input_.before->cluster());
     compare_unmodelled(base, after);
     compare_policies(base, after);
   }
@@ -173,21 +173,6 @@ class DiffLoader {
       }
     }
     return chosen;
-  }
-
-  void read_pod_starts(const cluster::ObjectStore& base) {
-    const cluster::Cluster& cluster = input_.before->cluster();
-    input_.pod_starts.assign(cluster.pods.size(), flows::kNoTime);
-    for (const cluster::Object& object : base.objects()) {
-      const config::Node status = object.kind == "Pod" ? object.node.find("status") : config::Node();
-      const config::Node start = status.is_mapping() ? status.find("startTime") : config::Node();
-      const cluster::NamespaceId where = cluster.find_namespace(object.name_space);
-      if (start.is_scalar() && where.is_valid()) {
-        if (const cluster::PodId pod = cluster.find_pod(where, object.name); pod.is_valid()) {
-          input_.pod_starts[pod.index()] = flows::parse_time(start.text());
-        }
-      }
-    }
   }
 
   void load_scenario() {

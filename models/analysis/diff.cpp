@@ -181,7 +181,7 @@ class Diff {
       const bool is_after = from.after != kNone && indexes_[d].after != kNone;
       const auto old_ports = is_before ? sweep_before_.ports_to(indexes_[d].before) : ReachSweep::Ports();
       const auto new_ports = is_after ? sweep_after_.ports_to(indexes_[d].after) : ReachSweep::Ports();
-      if (is_same(old_ports, new_ports)) {
+      if (fare_alike(old_ports, new_ports)) {
         continue;  // nearly all
       }
       Place& to = places_[d];
@@ -292,7 +292,7 @@ class Diff {
       const ReachSweep::Ports& old_ports = ranges_before_[i].ports;
       const ReachSweep::Ports& new_ports = ranges_after_[j].ports;
       const bool may_be_unknown = old_ports.is_unknown || new_ports.is_unknown;
-      if (is_same(old_ports, new_ports)) {
+      if (fare_alike(old_ports, new_ports)) {
         flush();  // nearly all
         i += last == old_last ? 1 : 0;
         j += last == new_last ? 1 : 0;

@@ -48,6 +48,11 @@ Example example_of(const PodPair& pod, Direction direction, IpAddress ip) {
   return example;
 }
 
+bool fare_alike(const ReachSweep::Ports& a, const ReachSweep::Ports& b) {
+  return a.ports != nullptr && b.ports != nullptr && !a.varies && !b.varies && !a.is_unknown && !b.is_unknown &&
+         *a.ports == *b.ports;
+}
+
 Delta delta_of(const ReachSweep::Ports& old_ports, const ReachSweep::Ports& new_ports) {
   Delta delta{.before = old_ports.ports == nullptr ? PortSet() : *old_ports.ports,
               .after = new_ports.ports == nullptr ? PortSet() : *new_ports.ports,

@@ -40,6 +40,9 @@ struct Delta {
 /// Ports of the pair as a whole; opened and closed where no two pods differ.
 Delta delta_of(const ReachSweep::Ports& old_ports, const ReachSweep::Ports& new_ports);
 
+/// Whether there is nothing to tell: the same ports for all pods, for sure.
+bool fare_alike(const ReachSweep::Ports& a, const ReachSweep::Ports& b);
+
 /// Asks both sides about pods of ends whose pods differ.
 class Deltas {
  public:
