@@ -247,7 +247,6 @@ class PolicyMaker {
       }
       if (seen.dropped > 0) {
         ++(seen.passed.count > 0 ? mixed_ : dropped_);
-        dropped_count_ += seen.passed.count;
         if (in_.is_dns(edge) && from) {
           without_dns_.insert(edge.source.id);
         }
@@ -499,17 +498,16 @@ class PolicyMaker {
       result_.notes.push_back(
           fmt::format("{}: no labels that outlive its pods select it alone; its connections have no rule", text));
     }
-    note(mixed_, "{} edges were let pass and dropped: decide about them; they have no rule");
-    note(dropped_, "{} edges were recorded as dropped, and stay so");
+    note(mixed_, "edges both let pass and dropped, without a rule (decide about them): {}");
+    note(dropped_, "edges recorded as dropped, without a rule: {}");
     if (rare_ > 0) {
-      result_.notes.push_back(
-          fmt::format("{} edges ({} connections) were seen less often than {} times, and have no rule", rare_,
-                      rare_count_, in_.options.threshold));
+      result_.notes.push_back(fmt::format("edges seen less often than {} times, without a rule: {} ({} connections)",
+                                          in_.options.threshold, rare_, rare_count_));
     }
-    note(in_.unmapped, "{} connections have an end that is not in the dump, and have no rule");
-    note(in_.icmp, "{} connections are ICMP, of which NetworkPolicies do not speak");
-    note(in_.portless, "{} connections have no destination port, and have no rule");
-    note(widened_, "{} addresses outside are too many to list: their rules let every address outside");
+    note(in_.unmapped, "connections with an end that is not in the dump, without a rule: {}");
+    note(in_.icmp, "connections of ICMP, of which NetworkPolicies do not speak: {}");
+    note(in_.portless, "connections without a destination port, without a rule: {}");
+    note(widened_, "addresses outside, too many to list, whose rules let in or out every address outside: {}");
     if (has_nodes_) {
       result_.notes.emplace_back(
           "nodes are named by their addresses; some network plugins do not match nodes by ipBlock");
@@ -543,7 +541,6 @@ class PolicyMaker {
   std::vector<std::string> unselectable_;
   std::uint64_t mixed_ = 0;
   std::uint64_t dropped_ = 0;
-  std::uint64_t dropped_count_ = 0;
   std::uint64_t rare_ = 0;
   std::uint64_t rare_count_ = 0;
   std::uint64_t widened_ = 0;
