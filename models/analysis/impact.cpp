@@ -167,8 +167,7 @@ std::uint32_t Impact::Impl::kind_of(const End& end) {
   const auto [found, is_new] = kind_ids.emplace(key_of(end), static_cast<std::uint32_t>(kinds.size()));
   if (is_new) {
     const bool is_node_traffic =
-        end.kind == EndKind::node ||
-        (end.kind == EndKind::pod && before.engine().view().pods[end.id].is_node_traffic);
+        end.kind == EndKind::node || (end.kind == EndKind::pod && before.engine().view().pods[end.id].is_node_traffic);
     kinds.push_back({.example = end, .is_node_traffic = is_node_traffic});
   } else {
     Kind& kind = kinds[found->second];

@@ -20,9 +20,8 @@ IpBlock block(const char* cidr, std::vector<const char*> except = {}) {
 bool holds(const IpBlock& ip_block, const char* text) {
   const IpAddress address = *IpAddress::parse(text);
   const std::vector<AddressRange> ranges = ranges_of(ip_block);
-  return std::any_of(ranges.begin(), ranges.end(), [&](const AddressRange& range) {
-    return range.first <= address && address <= range.second;
-  });
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const AddressRange& range) { return range.first <= address && address <= range.second; });
 }
 
 TEST(Atoms, AreOneForEachFamilyAndSideWithoutBlocks) {
