@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <deque>
 #include <map>
 #include <set>
 
+#include "app/scenario/event_objects.hpp"
 #include "app/scenario/policy_sets.hpp"
 #include "models/cluster/kinds.hpp"
 #include "models/cluster/snapshot.hpp"
@@ -95,11 +97,14 @@ bool is_replicated(WorkloadKind kind) {
 
 class Planner {
  public:
-  Planner(const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts,
+  Planner(SourceMap& sources, const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts,
           const cluster::ObjectStore& base, Diagnostics& diagnostics)
       : events_(events), starts_(starts), diagnostics_(diagnostics) {
     for (const Object& object : base.objects()) {
       objects_.emplace(object.full_name(), &object);
+    }
+    for (const TimelineStart& start : starts) {
+      now_.emplace_back(sources, start, base);
     }
     steps_.resize(starts.size());
   }
@@ -118,7 +123,7 @@ class Planner {
           continue;
         }
         Diagnostics problems;
-        take(event, *starts_[s].cluster, replicas[s], steps_[s].back(), problems);
+        take(event, s, replicas[s], steps_[s].back(), problems);
         if (is_first) {
           diagnostics_.append(problems);
         }
@@ -216,33 +221,43 @@ class Planner {
     }
   }
 
-  void take(const LoadedEvent& event, const Cluster& cluster, std::map<OwnerKey, Replicas>& all, Steps& steps,
+  void take(const LoadedEvent& event, std::size_t set, std::map<OwnerKey, Replicas>& all, Steps& steps,
             Diagnostics& problems) {
     for (const Text& text : event.file->remove) {
-      take_delete(text, cluster, all, steps, problems);
+      take_delete(text, *starts_[set].cluster, all, steps, problems);
+      now_[set].remove(text.text);
     }
     for (const Object& object : event.applied.objects()) {
-      take_apply(object, all, steps, problems);
+      take_apply(object, "apply", all, steps, problems);
+      now_[set].put(object);
+    }
+    for (const EventPatch& patch : event.file->patches) {
+      Diagnostics of_patch;  // sets differ in what there is to patch
+      if (const Object* object = now_[set].patch(patch, of_patch)) {
+        take_apply(*object, "patch", all, steps, of_patch);
+      }
+      report(of_patch, patch.span);
     }
   }
 
-  void take_apply(const Object& object, std::map<OwnerKey, Replicas>& all, Steps& steps, Diagnostics& problems) {
+  void take_apply(const Object& object, std::string_view word, std::map<OwnerKey, Replicas>& all, Steps& steps,
+                  Diagnostics& problems) {
     if (object.kind == "Step" && object.group() == "podwire") {
       return;  // not an object: what it says is read with the event
     }
     if ((object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") || policy::is_admin_policy(object)) {
       steps.policies.push_back(&object);
-      steps.texts.push_back(fmt::format("apply {}", object.full_name()));
+      steps.texts.push_back(fmt::format("{} {}", word, object.full_name()));
       return;
     }
     if (object.kind == "Namespace" && object.group().empty()) {
       steps.namespace_labels.push_back(&object);
-      steps.texts.push_back(fmt::format("apply {}", object.full_name()));
+      steps.texts.push_back(fmt::format("{} {}", word, object.full_name()));
       return;
     }
     const auto kind = cluster::workload_kind(object.kind);
     if (!kind || (!is_replicated(*kind) && *kind != WorkloadKind::pod)) {
-      error(problems, "not-supported-yet", fmt::format("an event cannot apply a {} yet", printable(object.kind)),
+      error(problems, "not-supported-yet", fmt::format("an event cannot {} a {} yet", word, printable(object.kind)),
             object.span,
             "NetworkPolicies, Namespaces, Pods, Deployments, ReplicaSets, StatefulSets and ReplicationControllers can "
             "be applied; move the object to a layer of cluster.from");
@@ -266,7 +281,7 @@ class Planner {
     }
     if (*kind == WorkloadKind::pod) {
       if (!replicas_of(key, all).live.empty()) {
-        steps.texts.push_back(fmt::format("apply {}", key.text()));
+        steps.texts.push_back(fmt::format("{} {}", word, key.text()));
       } else {
         steps.texts.push_back(fmt::format("start {}", key.text()));
       }
@@ -537,6 +552,7 @@ class Planner {
   Diagnostics& diagnostics_;
   std::map<std::string, const Object*> objects_;  // as first defined, in a layer or by an event
   std::vector<std::vector<Steps>> steps_;         // by set and event
+  std::deque<EventObjects> now_;                  // by set
   std::set<Span> reported_;
 };
 
@@ -548,14 +564,15 @@ std::size_t TimelinePlan::state_at(Duration at) const {
 }
 
 std::vector<std::unique_ptr<TimelinePlan>> plan_timelines(
-    const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts, const cluster::ObjectStore& base,
+    SourceMap& sources, const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts,
+    const cluster::ObjectStore& base,
     const std::function<const cluster::Cluster*(const std::vector<cluster::LatePods>&)>& build_union,
     Diagnostics& diagnostics) {
   std::vector<std::unique_ptr<TimelinePlan>> plans(starts.size());
   if (events.empty() || starts.empty()) {
     return plans;
   }
-  Planner planner(events, starts, base, diagnostics);
+  Planner planner(sources, events, starts, base, diagnostics);
   const std::size_t errors = diagnostics.error_count();
   const std::vector<cluster::LatePods> late = planner.find_late_pods();
   if (diagnostics.error_count() != errors) {

@@ -57,21 +57,23 @@ struct TimelineStart {
   const std::string* name = nullptr;
   const cluster::Cluster* cluster = nullptr;
   const policy::PolicySet* policies = nullptr;
+  const cluster::ObjectStore* applied = nullptr;  // what the set lays over the layers
 };
 
 /// Makes the plans of all policy sets, in order; null for those that no event concerns. `events` are sorted by time.
 /// `build_union` builds the cluster with the late pods it is given (or reports why not). Errors: not-supported-yet,
-/// unknown-object, bad-name, and what reading objects reports.
+/// unknown-object, bad-name, bad-patch, and what reading objects reports. `sources` takes patched objects.
 std::vector<std::unique_ptr<TimelinePlan>> plan_timelines(
-    const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts, const cluster::ObjectStore& base,
+    SourceMap& sources, const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts,
+    const cluster::ObjectStore& base,
     const std::function<const cluster::Cluster*(const std::vector<cluster::LatePods>&)>& build_union,
     Diagnostics& diagnostics);
 
 /// Reads one item of `events`.
 EventFile read_event_section(Section& section);
 
-/// Reads a document of `kind: Step` (apiVersion podwire/v1): an event's `delete` and `label`, beside the objects that
-/// the rest of its file applies. They are added to `event`.
+/// Reads a document of `kind: Step` (apiVersion podwire/v1): an event's `delete`, `patch` and `label`, beside the
+/// objects that the rest of its file applies. They are added to `event`.
 void read_step(config::Node node, EventFile& event, Diagnostics& diagnostics);
 
 }  // namespace podwire::scenario

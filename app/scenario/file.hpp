@@ -112,6 +112,13 @@ struct EventLabels {
   Span span = {};
 };
 
+/// A JSON merge patch of one object, as `kubectl patch --type merge` takes it.
+struct EventPatch {
+  Text object;         // as delete names it
+  config::Node merge;  // a mapping, of a document that lives as long as the load
+  Span span = {};
+};
+
 /// One item of `events`.
 struct EventFile {
   Duration at;                    // after the warm-up
@@ -119,6 +126,7 @@ struct EventFile {
   std::vector<Text> apply;
   std::vector<Text> remove;  // `delete`
   std::vector<EventLabels> labels;
+  std::vector<EventPatch> patches;
   Span span = {};
 };
 

@@ -58,6 +58,36 @@ EventLabels read_labels(Section& section) {
   return labels;
 }
 
+EventPatch read_patch(Section& section) {
+  EventPatch patch;
+  patch.span = section.span();
+  section.require("object");
+  if (const auto object = section.string("object")) {
+    patch.object = {*object, section.get("object").span()};
+  }
+  patch.merge = section.require("merge");
+  if (patch.merge.is_present() && !patch.merge.is_mapping()) {
+    section.error("wrong-type", "merge is a mapping: what changes of the object", patch.merge,
+                  "for example {spec: {ingress: []}}; null takes a field away");
+  }
+  section.finish();
+  return patch;
+}
+
+/// What an event and a Step have in common. Whether it changes anything.
+bool read_changes(Section& section, EventFile& event) {
+  const std::vector<Text> removed = texts_of(section, "delete");
+  event.remove.insert(event.remove.end(), removed.begin(), removed.end());
+  const std::size_t before = event.labels.size() + event.patches.size();
+  for (Section& item : section.items("patch", "Patch")) {
+    event.patches.push_back(read_patch(item));
+  }
+  for (Section& item : section.items("label", "Label change")) {
+    event.labels.push_back(read_labels(item));
+  }
+  return !removed.empty() || event.labels.size() + event.patches.size() > before;
+}
+
 }  // namespace
 
 EventFile read_event_section(Section& section) {
@@ -67,12 +97,8 @@ EventFile read_event_section(Section& section) {
   event.at = section.duration("at").value_or(Duration::zero());
   event.policy_sets = texts_of(section, "policySets");
   event.apply = texts_of(section, "apply");
-  event.remove = texts_of(section, "delete");
-  for (Section& item : section.items("label", "Label change")) {
-    event.labels.push_back(read_labels(item));
-  }
-  if (event.apply.empty() && event.remove.empty() && event.labels.empty()) {
-    section.error("missing-key", "the event changes nothing", {}, "give apply, delete or label");
+  if (!read_changes(section, event) && event.apply.empty()) {
+    section.error("missing-key", "the event changes nothing", {}, "give apply, patch, delete or label");
   }
   section.finish();
   return event;
@@ -84,14 +110,8 @@ void read_step(config::Node node, EventFile& event, Diagnostics& diagnostics) {
   section.get("apiVersion");
   section.get("kind");
   section.get("metadata");
-  const std::vector<Text> removed = texts_of(section, "delete");
-  event.remove.insert(event.remove.end(), removed.begin(), removed.end());
-  const std::size_t labels = event.labels.size();
-  for (Section& item : section.items("label", "Label change")) {
-    event.labels.push_back(read_labels(item));
-  }
-  if (removed.empty() && event.labels.size() == labels) {
-    section.error("missing-key", "the Step changes nothing", {}, "give delete or label");
+  if (!read_changes(section, event)) {
+    section.error("missing-key", "the Step changes nothing", {}, "give delete, patch or label");
   }
   section.finish();
 }

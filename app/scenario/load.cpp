@@ -79,7 +79,7 @@ class Loader {
   void plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& applied,
                        const cluster::ObjectStore& store, const policy::PolicySet& base);
   bool load_events(std::vector<std::string>& selected);
-  void plan_events(const cluster::ObjectStore& store);
+  void plan_events(const cluster::ObjectStore& store, const std::vector<const cluster::ObjectStore*>& applied);
   const cluster::Cluster* build_all_pods(const cluster::ObjectStore& base, const std::vector<cluster::LatePods>& late);
 
   SourceMap& sources_;
@@ -309,17 +309,20 @@ void Loader::build_from(const cluster::ObjectStore& store) {
     return;
   }
   scenario_.clusters.push_back(std::move(state));
+  std::vector<const cluster::ObjectStore*> applied;
   for (Wanted& set : wanted) {
     if (set.is_complete) {
       plan_policy_set(*set.file, set.applied, store, *base);
+      applied.push_back(&set.applied);
       if (options_.keeps_objects) {
         scenario_.stores.push_back(std::make_unique<cluster::ObjectStore>(std::move(set.applied)));
         scenario_.policy_sets.back().stores = {scenario_.stores.back().get()};
+        applied.back() = scenario_.stores.back().get();
       }
     }
   }
   if (has_events && !diagnostics_.has_errors()) {
-    plan_events(store);
+    plan_events(store, applied);
   }
   for (PolicySetPlan& plan : scenario_.policy_sets) {
     resolve_expectations(*scenario_.file, plan, reported_expectations_, diagnostics_);
@@ -340,19 +343,26 @@ bool Loader::load_events(std::vector<std::string>& selected) {
     }
     const auto keys = cluster::selected_pod_keys(event.applied);
     selected.insert(selected.end(), keys.begin(), keys.end());
+    for (const EventPatch& patch : events[i].patches) {
+      const auto more = cluster::mentioned_pod_keys(patch.merge);
+      selected.insert(selected.end(), more.begin(), more.end());
+    }
   }
   std::stable_sort(events_.begin(), events_.end(),
                    [](const LoadedEvent& a, const LoadedEvent& b) { return a.file->at < b.file->at; });
   return is_complete && !events_.empty();
 }
 
-void Loader::plan_events(const cluster::ObjectStore& store) {
+/// `applied`: by policy set, what it lays over the layers.
+void Loader::plan_events(const cluster::ObjectStore& store, const std::vector<const cluster::ObjectStore*>& applied) {
   std::vector<TimelineStart> starts;
-  for (const PolicySetPlan& plan : scenario_.policy_sets) {
-    starts.push_back({.name = &plan.name, .cluster = &plan.cluster(), .policies = &plan.policies});
+  for (std::size_t s = 0; s < scenario_.policy_sets.size(); ++s) {
+    const PolicySetPlan& plan = scenario_.policy_sets[s];
+    starts.push_back(
+        {.name = &plan.name, .cluster = &plan.cluster(), .policies = &plan.policies, .applied = applied[s]});
   }
   auto timelines = plan_timelines(
-      events_, starts, store, [&](const auto& late) { return build_all_pods(store, late); }, diagnostics_);
+      sources_, events_, starts, store, [&](const auto& late) { return build_all_pods(store, late); }, diagnostics_);
   for (std::size_t s = 0; s < timelines.size(); ++s) {
     PolicySetPlan& plan = scenario_.policy_sets[s];
     plan.timeline = std::move(timelines[s]);

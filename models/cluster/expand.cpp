@@ -395,6 +395,26 @@ class Expander {
 
 }  // namespace
 
+namespace {
+
+std::vector<std::string> keys_of(const std::vector<bool>& is_mentioned) {
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < std::size(kPodKeys); ++i) {
+    if (is_mentioned[i]) {
+      keys.emplace_back(kPodKeys[i]);
+    }
+  }
+  return keys;
+}
+
+}  // namespace
+
+std::vector<std::string> mentioned_pod_keys(config::Node node) {
+  std::vector<bool> is_mentioned(std::size(kPodKeys), false);
+  find_mentions(node, is_mentioned);
+  return keys_of(is_mentioned);
+}
+
 std::vector<std::string> selected_pod_keys(const ObjectStore& store) {
   std::vector<bool> is_mentioned(std::size(kPodKeys), false);
   for (const Object& object : store.objects()) {
@@ -406,13 +426,7 @@ std::vector<std::string> selected_pod_keys(const ObjectStore& store) {
       find_mentions(object.node.find("spec"), is_mentioned);
     }
   }
-  std::vector<std::string> keys;
-  for (std::size_t i = 0; i < std::size(kPodKeys); ++i) {
-    if (is_mentioned[i]) {
-      keys.emplace_back(kPodKeys[i]);
-    }
-  }
-  return keys;
+  return keys_of(is_mentioned);
 }
 
 TemplateId intern_template(BuildState& state, PodTemplate pod_template) {

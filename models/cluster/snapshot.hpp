@@ -51,4 +51,7 @@ Cluster first_snapshot(const Cluster& all, const std::vector<PodId>& absent);
 /// labels it has in `before`. O(cluster).
 Cluster next_snapshot(const Cluster& before, const Cluster& all, const SnapshotChange& change);
 
+/// The per-pod label keys (see selected_pod_keys) that a part of a manifest mentions: of a patch, say.
+std::vector<std::string> mentioned_pod_keys(config::Node node);
+
 }  // namespace podwire::cluster

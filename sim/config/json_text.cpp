@@ -65,4 +65,58 @@ void append_json_scalar(std::string& out, Node node) {
   }
 }
 
+void append_json(std::string& out, Node node) {
+  if (!node.is_mapping() && !node.is_sequence()) {
+    append_json_scalar(out, node);
+    return;
+  }
+  bool is_first = true;
+  out += node.is_mapping() ? '{' : '[';
+  for (const Node child : node) {
+    out += is_first ? "" : ",";
+    is_first = false;
+    if (node.is_mapping()) {
+      append_json_string(out, child.key());
+      out += ':';
+    }
+    append_json(out, child);
+  }
+  out += node.is_mapping() ? '}' : ']';
+}
+
+void append_json_merged(std::string& out, Node target, Node patch) {
+  if (!patch.is_mapping()) {
+    append_json(out, patch);
+    return;
+  }
+  bool is_first = true;
+  const auto member = [&](std::string_view key) {
+    out += is_first ? "" : ",";
+    is_first = false;
+    append_json_string(out, key);
+    out += ':';
+  };
+  out += '{';
+  const Node kept = target.is_mapping() ? target : Node();
+  for (const Node child : kept) {
+    const Node change = patch.find(child.key());
+    if (change.is_present() && change.is_null()) {
+      continue;
+    }
+    member(child.key());
+    if (change.is_present()) {
+      append_json_merged(out, child, change);
+    } else {
+      append_json(out, child);
+    }
+  }
+  for (const Node change : patch) {
+    if (!change.is_null() && !kept.find(change.key()).is_present()) {
+      member(change.key());
+      append_json_merged(out, Node(), change);
+    }
+  }
+  out += '}';
+}
+
 }  // namespace podwire::config

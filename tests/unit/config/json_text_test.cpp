@@ -29,6 +29,32 @@ TEST(JsonText, PlainScalarsHaveTheirYamlType) {
   }
 }
 
+// The examples of RFC 7386, appendix A, that a mapping can hold.
+TEST(JsonText, MergePatchesFollowTheirRfc) {
+  const std::tuple<const char*, const char*, const char*> cases[] = {
+      {"{a: b}", "{a: c}", R"({"a":"c"})"},
+      {"{a: b}", "{b: c}", R"({"a":"b","b":"c"})"},
+      {"{a: b}", "{a: null}", "{}"},
+      {"{a: b, b: c}", "{a: null}", R"({"b":"c"})"},
+      {"{a: [b]}", "{a: c}", R"({"a":"c"})"},
+      {"{a: c}", "{a: [b]}", R"({"a":["b"]})"},
+      {"{a: {b: c}}", "{a: {b: d, c: null}}", R"({"a":{"b":"d"}})"},
+      {"{a: [{b: c}]}", "{a: [1]}", R"({"a":[1]})"},
+      {"{e: null}", "{a: 1}", R"({"e":null,"a":1})"},
+      {"{}", "{a: {bb: {ccc: null}}}", R"({"a":{"bb":{}}})"},
+      {"{a: 1}", "{a: {b: c}}", R"({"a":{"b":"c"}})"},
+  };
+  for (const auto& [target, patch, expected] : cases) {
+    SourceMap sources;
+    const auto a = parse_text(sources, "a.yaml", target);
+    const auto b = parse_text(sources, "b.yaml", patch);
+    ASSERT_TRUE(a && b);
+    std::string out;
+    append_json_merged(out, a->roots().at(0), b->roots().at(0));
+    EXPECT_EQ(out, expected) << target << " with " << patch;
+  }
+}
+
 TEST(JsonText, TextsAreEscapedAndReadBackTheSame) {
   const std::string text =
       "a\"b\\c\nd\te\x01"

@@ -105,6 +105,73 @@ TEST_F(EventsTest, ProbesFailFromTheMomentWhenTheirNodeHasTheChange) {
   EXPECT_NE(sources.file_and_line(run.drops[0].span).find("late.yaml:4"), std::string::npos);
 }
 
+TEST_F(EventsTest, APatchIsLaidOverTheObjectAsItIsInEachPolicySet) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + "---" + std::string(kDenyIngress));
+  // At 2 s the policy lets port 80 in, at 5 s the rule is taken away again; the second set has another policy of this
+  // name, which isolates nobody that is dialled, and none in the third.
+  folder.write("other.yaml", R"(
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed, namespace: x}
+spec: {podSelector: {matchLabels: {app: a}}, policyTypes: [Ingress]}
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  policySets: {first: {}, second: {apply: other.yaml}}
+  workloads: [{name: w, from: x/pod/a, to: x/pod/b, port: 80, rate: 100/s, arrivals: constant, timeout: 1s}]
+  run: {warmup: 0s, duration: 8s}
+  events:
+    - {at: 2s, patch: [{object: x/netpol/closed, merge: {spec: {ingress: [{ports: [{port: 80}]}]}}}]}
+    - {at: 5s, patch: [{object: x/networkpolicy/closed, merge: {spec: {podSelector: {matchLabels: {app: b}}, ingress: null}}}]}
+)");
+  const BatchResult batch = play();
+  ASSERT_EQ(batch.runs.size(), 2u);
+  const auto phases = [&](std::size_t run) { return batch.runs[run].result.workloads.at(0).phases; };
+  ASSERT_EQ(phases(0).size(), 3u);
+  EXPECT_EQ(phases(0)[0].outcomes[0], 0u);
+  EXPECT_EQ(phases(0)[1].outcomes[0], phases(0)[1].requests);
+  EXPECT_EQ(phases(0)[2].outcomes[0], 0u);
+  // The other policy selects a; merged with the second patch it selects b too: app=b replaces app=a.
+  EXPECT_EQ(phases(1)[0].outcomes[0], phases(1)[0].requests);
+  EXPECT_EQ(phases(1)[1].outcomes[0], phases(1)[1].requests);
+  EXPECT_EQ(phases(1)[2].outcomes[0], 0u);
+  EXPECT_EQ(batch.runs[0].result.changes.at(0).text, "patch x/networkpolicy/closed");
+}
+
+TEST_F(EventsTest, WhatCannotBePatchedIsSaid) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + "---" + std::string(kDenyIngress));
+  const std::string rest = R"(
+  cluster: {from: m, cni: spec}
+  policySets: {first: {}, none: {base: none}}
+  run: {duration: 8s}
+  events:
+)";
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closd, merge: {spec: {}}}]}\n")
+                .find("there is no \"x/netpol/closd\" to patch at that time in policy set first"),
+            std::string::npos);
+  // The set without policies has nothing to patch, the first one has.
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closed, merge: {spec: {ingress: []}}}]}\n")
+                .find("to patch at that time in policy set none"),
+            std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, policySets: [first], delete: [x/netpol/closed]}\n"
+                               "    - {at: 2s, policySets: [first], patch: [{object: x/netpol/closed, merge: {}}]}\n")
+                .find("there is no \"x/netpol/closed\" to patch"),
+            std::string::npos);
+  EXPECT_NE(
+      problems_of(rest + "    - {at: 1s, policySets: [first], patch: [{object: x/netpol/closed, merge: {metadata: "
+                         "{name: open}}}]}\n")
+          .find("[bad-patch]"),
+      std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, policySets: [first], patch: [{object: x/netpol/closed, merge: {spec: "
+                               "{podSelectr: {}}}}]}\n")
+                .find("podSelectr"),
+            std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closed, merge: 7}]}\n").find("[wrong-type]"),
+            std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closed}]}\n").find("[missing-key]"),
+            std::string::npos);
+}
+
 TEST_F(EventsTest, EstablishedConnectionSurvivesOrIsCutAsTheProfileSays) {
   folder.write("m/all.yaml", std::string(kTwoPods));
   folder.write("late.yaml", std::string(kDenyIngress));

@@ -172,7 +172,7 @@ spec:
   workloads:
     - {name: w, from: a/b, to: "http://c", rate: 1/s, server: {time: {lognormal: {median: 1ms, sigma: 1}}}}
   events:
-    - {at: 1s, apply: late.yaml, label: [{object: a/pod/b, remove: tier}]}
+    - {at: 1s, apply: late.yaml, label: [{object: a/pod/b, remove: tier}], patch: [{object: a/pod/b, merge: {}}]}
   expect:
     - {from: a, to: b, verdict: allowed}
     - {workload: w, success: 100%}

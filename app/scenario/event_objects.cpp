@@ -1,0 +1,125 @@
+#include "app/scenario/event_objects.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/cluster/kinds.hpp"
+#include "sim/base/text.hpp"
+#include "sim/config/json_text.hpp"
+
+namespace podwire::scenario {
+namespace {
+
+using cluster::Object;
+
+/// "backend/netpol/x" and "backend/NetworkPolicy/x" are backend/networkpolicy/x; "" for what names no object.
+std::string full_name_of(std::string_view name) {
+  const std::size_t last = name.rfind('/');
+  if (last == std::string_view::npos || last == 0) {
+    return "";
+  }
+  const std::size_t first = name.rfind('/', last - 1);
+  const std::string_view word = name.substr(first == std::string_view::npos ? 0 : first + 1, last - first - 1);
+  const cluster::KindInfo* kind = cluster::find_kind_by_word(word);
+  if (kind == nullptr || kind->is_namespaced != (first != std::string_view::npos)) {
+    return "";
+  }
+  const std::string_view space = first == std::string_view::npos ? std::string_view() : name.substr(0, first + 1);
+  return fmt::format("{}{}/{}", space, kind->singular, name.substr(last + 1));
+}
+
+const Object* find_in(const cluster::ObjectStore& store, const std::string& full_name) {
+  const Object* found = nullptr;
+  for (const Object& object : store.objects()) {
+    if (object.full_name() == full_name) {
+      found = &object;
+    }
+  }
+  return found;
+}
+
+bool is_policy(const Object& object) {
+  return (object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") || policy::is_admin_policy(object);
+}
+
+bool is_in(const policy::PolicySet& set, const Object& object) {
+  return std::any_of(set.network_policies.begin(), set.network_policies.end(),
+                     [&](const auto& p) { return p.name == object.name && p.name_space == object.name_space; }) ||
+         std::any_of(set.admin_policies.begin(), set.admin_policies.end(),
+                     [&](const auto& p) { return p.name == object.name && to_string(p.kind) == object.kind; });
+}
+
+}  // namespace
+
+void EventObjects::put(const Object& object) {
+  now_[object.full_name()] = &object;
+}
+
+void EventObjects::remove(std::string_view name) {
+  const std::string full_name = full_name_of(name);
+  constexpr std::string_view kNamespace = "namespace/";
+  if (full_name.starts_with(kNamespace)) {
+    const std::string space = full_name.substr(kNamespace.size());
+    deleted_namespaces_.insert(space);
+    std::erase_if(now_, [&](const auto& entry) { return entry.first.starts_with(space + "/"); });
+  } else if (!full_name.empty()) {
+    now_[full_name] = nullptr;
+  }
+}
+
+const Object* EventObjects::find(const std::string& full_name) const {
+  if (const auto at = now_.find(full_name); at != now_.end()) {
+    return at->second;
+  }
+  const std::size_t slash = full_name.find('/');
+  if (std::count(full_name.begin(), full_name.end(), '/') == 2 &&
+      deleted_namespaces_.contains(full_name.substr(0, slash))) {
+    return nullptr;
+  }
+  const Object* found = start_.applied == nullptr ? nullptr : find_in(*start_.applied, full_name);
+  found = found == nullptr ? find_in(base_, full_name) : found;
+  // A set may leave out the layers' policies, or delete some.
+  return found != nullptr && is_policy(*found) && !is_in(*start_.policies, *found) ? nullptr : found;
+}
+
+const Object* EventObjects::patch(const EventPatch& patch, Diagnostics& problems) {
+  const std::string full_name = full_name_of(patch.object.text);
+  const Object* target = full_name.empty() ? nullptr : find(full_name);
+  if (target == nullptr) {
+    problems.error(
+        "unknown-object",
+        fmt::format("there is no \"{}\" to patch at that time in policy set {}", printable(patch.object.text),
+                    printable(*start_.name)),
+        patch.object.span,
+        "a policy, namespace, owner or bare pod that the layers, the policy set or an earlier event brought, "
+        "for example backend/networkpolicy/allow-web; labels of other pods are changed by `label`");
+    return nullptr;
+  }
+  std::string text;
+  config::append_json_merged(text, target->node, patch.merge);
+  cluster::ObjectStore store;
+  const std::size_t errors = problems.error_count();
+  store.add_layer(
+      sources_,
+      {.path = {},
+       .shown_as = full_name,
+       .text = {},
+       .span = patch.span,
+       .files = {{fmt::format("{} as patched at {}", full_name, sources_.file_and_line(patch.span)), text}}},
+      {}, problems);
+  if (problems.error_count() != errors) {
+    return nullptr;
+  }
+  if (store.objects().size() != 1 || store.objects().front().full_name() != full_name) {
+    problems.error("bad-patch", "a patch cannot change what an object is called or its kind", patch.merge.span(),
+                   "delete the object and apply another one");
+    return nullptr;
+  }
+  patched_.push_back(std::move(store));
+  const Object* object = &patched_.back().objects().front();
+  now_[full_name] = object;
+  return object;
+}
+
+}  // namespace podwire::scenario

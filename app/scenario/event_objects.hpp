@@ -1,0 +1,37 @@
+// The objects of one policy set as its events so far have left them, so that a patch has something to be laid over.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+
+#include "app/scenario/events.hpp"
+
+namespace podwire::scenario {
+
+class EventObjects {
+ public:
+  /// All of it outlives this.
+  EventObjects(SourceMap& sources, const TimelineStart& start, const cluster::ObjectStore& base)
+      : sources_(sources), start_(start), base_(base) {}
+
+  void put(const cluster::Object& object);
+  /// By a name as `delete` writes it; what it does not understand is left to others.
+  void remove(std::string_view name);
+  /// The object with a merge patch over it, which becomes what it is from now on; null and a problem when there is no
+  /// such object or the patch makes another one of it. Errors: unknown-object, bad-patch, and what reading reports.
+  const cluster::Object* patch(const EventPatch& patch, Diagnostics& problems);
+
+ private:
+  const cluster::Object* find(const std::string& full_name) const;
+
+  SourceMap& sources_;
+  const TimelineStart& start_;
+  const cluster::ObjectStore& base_;
+  std::map<std::string, const cluster::Object*> now_;  // by full name: applied or patched; null: deleted
+  std::set<std::string> deleted_namespaces_;
+  std::deque<cluster::ObjectStore> patched_;
+};
+
+}  // namespace podwire::scenario
