@@ -19,25 +19,10 @@ using cluster::Cluster;
 using cluster::WorkloadId;
 using Labels = std::map<std::string, std::string>;
 
-// Set by controllers for each pod or revision, or by release tools for each version. Sources: kubernetes.io "Well-Known
-// Labels, Annotations and Taints"; helm.sh "Labels and Annotations"; Argo Rollouts' rollouts-pod-template-hash.
-constexpr std::string_view kUnstable[] = {
-    "pod-template-hash",
-    "controller-revision-hash",
-    "pod-template-generation",
-    "rollouts-pod-template-hash",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-    "controller-uid",
-    "job-name",
-    "batch.kubernetes.io/controller-uid",
-    "batch.kubernetes.io/job-name",
-    "batch.kubernetes.io/job-completion-index",
-    "app.kubernetes.io/version",
-    "helm.sh/chart",
-    "chart",
-    "release-revision",
-};
+// Set by release tools for each version, beside what controllers set for each revision. Sources: kubernetes.io,
+// "Recommended Labels"; helm.sh, "Labels and Annotations"; Argo Rollouts' rollouts-pod-template-hash.
+constexpr std::string_view kOfReleases[] = {"app.kubernetes.io/version", "helm.sh/chart", "chart", "release-revision",
+                                            "rollouts-pod-template-hash"};
 
 // What all pods of a workload have; nothing when none of them can be selected.
 std::optional<Labels> shared_labels(const Cluster& cluster, const cluster::Workload& workload,
@@ -195,7 +180,8 @@ Labels owner_selector(const cluster::Object* owner, const Labels& labels) {
 }  // namespace
 
 bool is_stable_label(std::string_view key) {
-  return std::find(std::begin(kUnstable), std::end(kUnstable), key) == std::end(kUnstable);
+  return !flows::is_of_controller(key) &&
+         std::find(std::begin(kOfReleases), std::end(kOfReleases), key) == std::end(kOfReleases);
 }
 
 Subjects::Subjects(const Cluster& cluster, const cluster::ObjectStore* objects)

@@ -19,20 +19,6 @@ constexpr std::size_t kMostOwners = 4;       // of one address, the latest
 constexpr std::size_t kMostNamed = 200'000;  // then the memo of names begins anew
 constexpr std::size_t kMostText = 300;       // bytes of a strange name that are kept
 
-/// Labels that controllers give each pod or revision; what expanded pods do not have (cluster/expand.cpp).
-bool is_of_controller(std::string_view key) {
-  constexpr std::array<std::string_view, 9> kKeys = {"pod-template-hash",
-                                                     "controller-revision-hash",
-                                                     "pod-template-generation",
-                                                     "statefulset.kubernetes.io/pod-name",
-                                                     "apps.kubernetes.io/pod-index",
-                                                     "batch.kubernetes.io/job-name",
-                                                     "batch.kubernetes.io/controller-uid",
-                                                     "job-name",
-                                                     "controller-uid"};
-  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end();
-}
-
 IpAddress block_of(IpAddress ip) {
   return ip.is_v4() ? IpAddress::v4(ip.as_v4() & 0xffff'ff00u) : IpAddress(ip.high(), 0);
 }
@@ -64,6 +50,21 @@ bool is_number(std::string_view text) {
 }
 
 }  // namespace
+
+// What expanded pods do not have (cluster/expand.cpp).
+bool is_of_controller(std::string_view label_key) {
+  constexpr std::array<std::string_view, 10> kKeys = {"pod-template-hash",
+                                                      "controller-revision-hash",
+                                                      "pod-template-generation",
+                                                      "statefulset.kubernetes.io/pod-name",
+                                                      "apps.kubernetes.io/pod-index",
+                                                      "batch.kubernetes.io/job-name",
+                                                      "batch.kubernetes.io/job-completion-index",
+                                                      "batch.kubernetes.io/controller-uid",
+                                                      "job-name",
+                                                      "controller-uid"};
+  return std::find(kKeys.begin(), kKeys.end(), label_key) != kKeys.end();
+}
 
 EndMapper::EndMapper(const cluster::Cluster& cluster, MappingOptions options)
     : cluster_(cluster), options_(std::move(options)), by_namespace_(cluster.namespaces.size()) {

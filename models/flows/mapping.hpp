@@ -68,6 +68,10 @@ struct MappingOptions {
   std::size_t most_addresses = 500'000;  // tied to names by the log itself
 };
 
+/// Labels that controllers give each pod or revision, so that they change with every rollout or replica. Source:
+/// kubernetes.io, "Well-Known Labels, Annotations and Taints".
+bool is_of_controller(std::string_view label_key);
+
 class EndMapper {
  public:
   /// The cluster must outlive it.

@@ -27,6 +27,20 @@ Outcome outcome_of(transport::Failure failure, bool is_established) {
   return Outcome::unreachable;
 }
 
+bool runs(const cluster::Cluster& cluster, cluster::PodId pod) {
+  const cluster::Pod& it = cluster.pods[pod.index()];
+  return it.phase == cluster::PodPhase::running && !it.ip.is_unspecified();
+}
+
+std::vector<cluster::PodId> running(const cluster::Cluster& cluster, const std::vector<cluster::PodId>& pods) {
+  std::vector<cluster::PodId> out;
+  std::copy_if(pods.begin(), pods.end(), std::back_inserter(out),
+               [&](cluster::PodId pod) { return runs(cluster, pod); });
+  return out;
+}
+
+}  // namespace
+
 Outcome outcome_of(dns::LookupStatus status) {
   switch (status) {
     case dns::LookupStatus::found:
@@ -44,20 +58,6 @@ Outcome outcome_of(dns::LookupStatus status) {
   }
   return Outcome::dns_servfail;
 }
-
-bool runs(const cluster::Cluster& cluster, cluster::PodId pod) {
-  const cluster::Pod& it = cluster.pods[pod.index()];
-  return it.phase == cluster::PodPhase::running && !it.ip.is_unspecified();
-}
-
-std::vector<cluster::PodId> running(const cluster::Cluster& cluster, const std::vector<cluster::PodId>& pods) {
-  std::vector<cluster::PodId> out;
-  std::copy_if(pods.begin(), pods.end(), std::back_inserter(out),
-               [&](cluster::PodId pod) { return runs(cluster, pod); });
-  return out;
-}
-
-}  // namespace
 
 Clients::Clients(des::Simulator& simulator, dataplane::Network& network, transport::Transport& transport,
                  dns::Resolver& resolver, Servers& servers, std::span<const WorkloadSpec> workloads, std::uint64_t seed,

@@ -41,6 +41,9 @@ struct Window {
   bool contains(Time time) const { return time >= begin && time < end; }
 };
 
+/// How a request ends whose lookup ended so; ok: it goes on.
+Outcome outcome_of(dns::LookupStatus status);
+
 class Clients {
  public:
   Clients(des::Simulator& simulator, dataplane::Network& network, transport::Transport& transport,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "models/workload/clients.hpp"
 #include "models/workload/played_cluster.hpp"
 #include "sim/base/check.hpp"
 #include "sim/random/draw.hpp"
@@ -21,24 +22,6 @@ constexpr std::uint32_t kInitAckBytes = 20 + 4 + 200;      // likewise
 constexpr std::uint64_t kCookie = std::uint64_t{1} << 62;  // no server's 0
 constexpr std::uint32_t kLookupAccount = 0;
 constexpr std::uint32_t kConnectionAccount = 1;
-
-Outcome outcome_of(dns::LookupStatus status) {
-  switch (status) {
-    case dns::LookupStatus::found:
-      return Outcome::ok;
-    case dns::LookupStatus::nxdomain:
-      return Outcome::dns_nxdomain;
-    case dns::LookupStatus::nodata:
-      return Outcome::dns_nodata;
-    case dns::LookupStatus::timeout:
-      return Outcome::dns_timeout;
-    case dns::LookupStatus::servfail:
-      return Outcome::dns_servfail;
-    case dns::LookupStatus::refused:
-      return Outcome::dns_refused;
-  }
-  return Outcome::dns_servfail;
-}
 
 class Tracer {
  public:
