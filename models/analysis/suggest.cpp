@@ -309,6 +309,7 @@ class PolicyMaker {
                                   .subject = "every pod of the namespace",
                                   .isolates_egress = true,
                                   .egress = dns_rules(seen == dns_seen_.end() ? Evidence() : seen->second)});
+      names_.emplace(name, "allow-dns");
     }
     // Whoever's lookups are let out must be let in, those of pods that made none while the log was kept too.
     for (const std::uint32_t subject : in_.dns_subjects) {
@@ -358,11 +359,11 @@ class PolicyMaker {
         policy.egress.insert(policy.egress.end(), rules.begin(), rules.end());
       }
     }
-    // Two kinds of owners may share a name.
-    const auto same = std::count_if(result_.policies.begin(), result_.policies.end(), [&](const SuggestedPolicy& p) {
-      return p.name_space == policy.name_space && (p.name == policy.name || p.name.starts_with(policy.name + "."));
-    });
-    policy.name += same > 0 ? fmt::format(".{}", same + 1) : "";
+    // Owners of two kinds may share a name, and one may be called dns.
+    const std::string name = policy.name;
+    for (int i = 2; !names_.emplace(policy.name_space, policy.name).second; ++i) {
+      policy.name = fmt::format("{}.{}", name, i);
+    }
     result_.policies.push_back(std::move(policy));
   }
 
@@ -491,7 +492,32 @@ class PolicyMaker {
     }
   }
 
+  // NetworkPolicies add up: what others allow stays allowed.
+  void note_policies_in_force() {
+    std::size_t count = 0;
+    std::size_t replaced = 0;
+    for (const cluster::Object& object : in_.options.objects->objects()) {
+      const bool is_policy = object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io";
+      const cluster::NamespaceId id = cluster_.find_namespace(object.name_space);
+      if (is_policy && id.is_valid() && namespaces_.contains(id.value())) {
+        ++count;
+        replaced += std::any_of(result_.policies.begin(), result_.policies.end(), [&](const SuggestedPolicy& p) {
+          return p.name_space == object.name_space && p.name == object.name;
+        });
+      }
+    }
+    if (count > 0) {
+      result_.notes.push_back(fmt::format(
+          "NetworkPolicies in force in these namespaces, which go on allowing what they allow until you delete them: "
+          "{}{}",
+          count, replaced > 0 ? fmt::format("; of the same names, so that these replace them: {}", replaced) : ""));
+    }
+  }
+
   void write_notes() {
+    if (in_.options.objects != nullptr) {
+      note_policies_in_force();
+    }
     std::sort(unselectable_.begin(), unselectable_.end());
     unselectable_.erase(std::unique(unselectable_.begin(), unselectable_.end()), unselectable_.end());
     for (const std::string& text : unselectable_) {
@@ -544,6 +570,7 @@ class PolicyMaker {
   std::uint64_t rare_ = 0;
   std::uint64_t rare_count_ = 0;
   std::uint64_t widened_ = 0;
+  std::set<std::pair<std::string, std::string>> names_;  // in use: namespace, name
   bool has_nodes_ = false;
   bool has_untold_ = false;
 };
