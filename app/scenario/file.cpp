@@ -177,6 +177,8 @@ void refuse_later_keys(Section& spec) {
   }
 }
 
+/// Whether the rest is worth reading: a file without kind or apiVersion that has a spec is a scenario all the same, and
+/// its other problems are told in one go.
 bool has_scenario_identity(Section& root) {
   const config::Node kind = root.require("kind");
   const config::Node version = root.require("apiVersion");
@@ -190,7 +192,7 @@ bool has_scenario_identity(Section& root) {
                "this program reads podwire/v1");
     return false;
   }
-  return !kind.is_null() && !version.is_null();
+  return (!kind.is_null() && !version.is_null()) || root.get("spec").is_present();
 }
 
 }  // namespace
@@ -263,6 +265,9 @@ ScenarioFile read_scenario_file(config::Node root, Settings& settings, Diagnosti
   metadata.finish();
   const config::Node spec_node = top.require("spec");
   top.finish();
+  if (!spec_node.is_present()) {
+    return file;
+  }
 
   Section spec(spec_node, {""}, file.name.empty() ? "Scenario" : fmt::format("Scenario \"{}\"", printable(file.name)),
                settings, diagnostics);

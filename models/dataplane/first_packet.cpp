@@ -1,5 +1,5 @@
-// What only a flow's first packet meets: the Service's translation, the policies at both ends, a new conntrack entry,
-// and the ways to be turned away. Also everything that happens to packets whose flow is not there any more.
+// What only a flow's first packet meets: the Service's translation, a half of its own at either end, and what that
+// costs. What the policies say of it is in judging.cpp, how it is turned away in refusals.cpp.
 #include <algorithm>
 #include <bit>
 
@@ -12,13 +12,6 @@ namespace podwire::dataplane {
 namespace {
 
 using policy::Direction;
-using policy::Verdict;
-
-constexpr std::uint32_t kUnknownRules = 0xffff'ffff;
-constexpr control::Version kAskAgain = 0xffff'ffff;  // of no view: the next packet is judged like this one
-constexpr std::uint32_t kIcmpHeaders = 28;           // IPv4 20 + ICMP 8
-constexpr std::uint32_t kIcmpQuoteMax = 548;         // RFC 1812 section 4.3.2.3: not more than 576 bytes in all
-constexpr std::uint32_t kResetBytes = 40;            // IPv4 20 + TCP 20
 
 std::uint64_t mix(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58'476d'1ce4'e5b9u;
@@ -239,127 +232,6 @@ Network::Visit Network::first_visit(const Flow& flow, Direction direction) {
   return visit;
 }
 
-/// Rules of the policies of every tier that select a pod in one direction: what an implementation that scans them
-/// walks.
-std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction, control::Version version) {
-  if (version != rules_version_) {  // nodes differ for as long as a change takes to reach them all
-    rules_version_ = version;
-    rules_by_class_[0].clear();
-    rules_by_class_[1].clear();
-  }
-  const control::View state = view(version);
-  const cluster::Cluster& cluster = *state.cluster;
-  std::vector<std::uint32_t>& memo = rules_by_class_[static_cast<std::size_t>(direction)];
-  const policy::ClassId pod_class = state.engine->class_of(pod);
-  if (!pod_class.is_valid()) {
-    return 0;
-  }
-  if (pod_class.index() >= memo.size()) {
-    memo.resize(pod_class.index() + 1, kUnknownRules);
-  }
-  if (memo[pod_class.index()] == kUnknownRules) {
-    std::size_t rules = 0;
-    const cluster::PodShape& shape = cluster.shape(pod);
-    for (const policy::NetworkPolicy& p : state.engine->policies().network_policies) {
-      if (p.isolates(direction) && p.name_space == cluster.namespaces[shape.name_space.index()].name &&
-          p.pod_selector.matches(shape.labels, cluster.label_sets, cluster.strings)) {
-        rules += p.rules(direction).size();
-      }
-    }
-    for (const policy::AdminPolicy& p : state.engine->policies().admin_policies) {
-      const cluster::LabelSetId labels = cluster.namespaces[shape.name_space.index()].labels;
-      if (p.subject_namespaces.matches(labels, cluster.label_sets, cluster.strings) &&
-          p.subject_pods.matches(shape.labels, cluster.label_sets, cluster.strings)) {
-        rules += p.rules(direction).size();
-      }
-    }
-    memo[pod_class.index()] = static_cast<std::uint32_t>(rules);
-  }
-  return memo[pod_class.index()];
-}
-
-Verdict Network::ask(const Flow& flow, Direction direction, control::Version version) {
-  const auto peer = [this](cluster::PodId pod, std::uint16_t host, IpAddress ip) {
-    const bool is_node = !pod.is_valid() && host < cluster_.nodes.size();
-    return policy::Peer{
-        .pod = pod, .node = is_node ? cluster::NodeId(std::uint32_t{host}) : cluster::NodeId(), .ip = ip};
-  };
-  policy::Peer subject = peer(flow.local.pod_id(), flow.host, address_of(flow.local));
-  policy::Peer other = peer(flow.remote_pod, flow.remote_host, flow.remote_ip);
-  // The end that was dialled through a Service carries the address and port that were dialled.
-  const bool is_initiator = (flow.flags & kFlowInitiator) != 0;
-  if (is_initiator || is_open(flow.peer)) {
-    const Flow& dialler = is_initiator ? flow : flows_[flow.peer.index()];
-    if ((dialler.flags & kFlowTranslated) != 0 && dialler.service_port.is_valid()) {
-      policy::Peer& dialled = is_initiator ? other : subject;
-      dialled.service_ip = cluster_.services[services().service(dialler.service_port).index()].cluster_ip;
-      dialled.service_port = dialler.dialled_port;
-    }
-  }
-  const control::View state = view(version);
-  if (other.pod.is_valid() && !cluster::is_there(*state.cluster, other.pod)) [[unlikely]] {
-    other.pod = {};  // this node has not heard of it (any more): an address like any other
-  }
-  const bool is_by_name = names_ != nullptr && direction == Direction::egress;
-  policy::PolicyEngine& engine = is_by_name ? names_->engine(state, flow.host, simulator_.now()) : *state.engine;
-  return engine.verdict(direction, subject, other, flow.protocol,
-                        direction == Direction::egress ? flow.remote_port : flow.local_port);
-}
-
-/// Policy and conntrack for a packet that this machine sees as a flow's first. `direction` is the packet's at this end.
-Network::Judgement Network::judge(FlowHandle handle, Flow& flow, Direction direction, std::uint8_t flags) {
-  Judgement judgement;
-  judgement.extra = first_visit(flow, direction);
-  const bool is_initiator = (flow.flags & kFlowInitiator) != 0;
-  const bool is_forward = is_initiator == (direction == Direction::egress);
-  if ((flow.flags & kFlowSubject) != 0) {
-    control::Version version = version_at(flow.host);
-    bool is_starting = false;
-    if (timeline_ != nullptr) [[unlikely]] {
-      is_starting = is_in_start_window(flow.local.pod_id(), version);
-      // A pod whose window is over has its own policies, whatever else the machine has still to hear of.
-      version = is_starting ? version : std::max(version, born_[flow.local.pod_id().index()]);
-    }
-    judgement.version = version;
-    if (is_starting && !timeline_->programming().is_open_at_start) {
-      judgement.passes = false;
-      judgement.reason = DropReason::start_window;
-      judgement.hook = direction == Direction::egress ? Place::Kind::egress : Place::Kind::ingress;
-      return judgement;
-    }
-    // A verdict is kept for the flow's own direction. An entry that ran out may let a reply be judged as if it opened a
-    // flow: that verdict is asked anew.
-    if (!is_forward || (flow.flags & kFlowJudged) == 0 || flow.verdict_version != version) {
-      const Verdict verdict = is_starting ? Verdict() : ask(flow, direction, version);
-      if (is_forward) {
-        flow.verdict = verdict;
-        // Known packets compare versions alone: where each is judged, a denied flow must not pass for judged. Names are
-        // learned between two versions.
-        const bool may_change = cuts_established_ || names_ != nullptr;
-        flow.verdict_version = may_change && !verdict.is_allowed() ? kAskAgain : version;
-        flow.flags |= kFlowJudged;
-      }
-      judgement.verdict = verdict;
-    } else {
-      judgement.verdict = flow.verdict;
-    }
-    if (!judgement.verdict.is_allowed()) {
-      judgement.passes = false;
-      judgement.reason =
-          judgement.verdict.action == policy::Action::unknown ? DropReason::policy_unknown : DropReason::policy_denied;
-      judgement.hook = direction == Direction::egress ? Place::Kind::egress : Place::Kind::ingress;
-      judgement.is_rejected = profile_.policy.deny_action == cni::DenyAction::reject;
-      return judgement;
-    }
-  }
-  if ((flow.flags & kFlowTracked) != 0 && !confirm(handle, flow, flags, is_forward)) {
-    judgement.passes = false;
-    judgement.reason = DropReason::conntrack_full;
-    judgement.verdict = {};
-  }
-  return judgement;
-}
-
 /// Makes the responder's half for the first packet of `source_handle`, if the destination lets it in.
 Network::Judgement Network::admit(FlowHandle source_handle, std::uint8_t flags, FlowHandle& made) {
   if (timeline_ != nullptr && !end_at(flows_[source_handle.index()]).is_valid()) {
@@ -476,90 +348,6 @@ void Network::finish_first_arrival(std::uint32_t id, const Flow& flow, Visit vis
   }
   finish_arrival(id, flow, visit);
   first_costs_.reset();
-}
-
-/// A packet for a socket that is gone. A TCP stack answers with RST, so that an end that waits learns of it.
-void Network::lose_closed(std::uint32_t id) {
-  const Packet packet = packets_[id];
-  if (is_open(packet.target) && (flows_[packet.target.index()].flags & kFlowGone) != 0) {
-    lose(id, DropReason::no_pod, {Place::Kind::host, packet.host});  // nobody is there to answer with a reset
-    return;
-  }
-  lose(id, DropReason::closed, {Place::Kind::host, packet.host});
-  if (packet.kind() == PacketKind::tcp && (packet.flags() & kRst) == 0) {
-    answer(packet.source, PacketKind::tcp, kRst, kResetBytes, packet.host, simulator_.now());
-  }
-}
-
-/// A packet was turned away at its destination; the core has worked for it all the same.
-void Network::arrive_denied(std::uint32_t id, const Judgement& judgement) {
-  const Packet packet = packets_[id];
-  if (machines_[packet.host].cores != 0 && is_open(packet.source)) {
-    const bool is_encapsulated = packet.is_encapsulated();
-    Visit visit = judgement.extra;
-    visit.cost += profile_.step(cni::Step::node_cpu).cost + profile_.step(cni::Step::conntrack).cost +
-                  profile_.step(cni::Step::ingress_policy).cost;
-    if (is_encapsulated) {
-      visit.cost += profile_.step(cni::Step::decapsulate).cost;
-    }
-    std::uint32_t core = 0;
-    const Time ready = book(packet.host, packet.hash, visit, core);
-    if (packet.is_traced()) [[unlikely]] {
-      trace_denied_arrival(id, ready - visit.cost - visit.latency, visit, judgement.extra);
-    }
-  }
-  if (judgement.is_rejected && is_open(packet.source)) {
-    answer(packet.source, PacketKind::icmp_port_unreachable, 0, packet.bytes(), packet.host, simulator_.now());
-  }
-  lose(id, judgement.reason, {judgement.hook, packet.host}, judgement.verdict, judgement.version);
-}
-
-/// A packet that belongs to no half at its sender, an ICMP error or the RST of a stack without the connection: from
-/// machine `from`, which is busy with what caused it until `ready`, to the half `to` (nothing if that is gone).
-void Network::answer(FlowHandle to, PacketKind kind, std::uint8_t flags, std::uint32_t bytes, std::uint16_t from,
-                     Time ready) {
-  if (!is_open(to)) {
-    return;
-  }
-  const Flow& flow = flows_[to.index()];
-  const std::uint32_t size = kind == PacketKind::tcp ? bytes : kIcmpHeaders + std::min(bytes, kIcmpQuoteMax);
-  const bool is_local = from == flow.host;
-  const std::uint32_t id = packets_.allocate();
-  Packet& packet = packets_[id];
-  packet = Packet();
-  packet.port = from;
-  packet.target = to;
-  packet.host = flow.host;
-  packet.hash = flow.hash;
-  packet.size = Packet::pack_size(size, kind, !is_local && (flow.flags & kFlowEncapsulated) != 0,
-                                  (flow.flags & kFlowTraced) != 0);
-  packet.segments = Packet::pack_segments(1, flags);
-  ++sent_;
-  sent_bytes_ += size;
-  ++in_flight_;
-  in_flight_bytes_ += size;
-  const bool is_traced = (flow.flags & kFlowTraced) != 0;
-  if (is_local) {
-    if (is_traced) [[unlikely]] {
-      trace_answer(id, ready, {});
-    }
-    simulator_.at(ready, sources_.plus(machine_sources_ + from), deliver_kind_, id);
-    return;
-  }
-  const Visit visit{profile_.step(cni::Step::node_cpu).cost, profile_.step(cni::Step::node_cpu).latency};
-  if (machines_[from].cores == 0 || visit.is_free()) {
-    if (is_traced) [[unlikely]] {
-      trace_answer(id, simulator_.now(), {});
-    }
-    enter_port<true>(id);
-    return;
-  }
-  std::uint32_t core = 0;
-  ready = book(from, flow.hash, visit, core);
-  if (is_traced) [[unlikely]] {
-    trace_answer(id, ready - visit.cost - visit.latency, visit);
-  }
-  simulator_.at(ready, sources_.plus(core_sources_ + core), hop_kind_, id);
 }
 
 }  // namespace podwire::dataplane

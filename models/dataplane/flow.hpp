@@ -51,6 +51,9 @@ enum FlowFlag : std::uint16_t {
   kFlowGone = 1 << 15,       // its pod was deleted: nothing leaves it and nothing reaches it
 };
 
+/// A Flow::verdict_version of no view: the next packet is judged like the first.
+inline constexpr std::uint32_t kAskAgain = 0xffff'ffff;
+
 struct alignas(64) Flow {
   // ---- touched by every packet
   FlowHandle peer;                // the other half; none until it exists
