@@ -106,7 +106,7 @@ std::unique_ptr<policy::DomainTable> declared_names(const policy::PolicySet& pol
   auto table = std::make_unique<policy::DomainTable>();
   table->is_complete = false;
   for (const auto& [name, addresses] : externals) {
-    const bool is_asked = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    const bool is_asked = std::any_of(patterns.begin(), patterns.end(), [&name = name](const std::string& pattern) {
       return policy::domain_matches(pattern, name);
     });
     if (is_asked) {
