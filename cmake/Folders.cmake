@@ -57,6 +57,13 @@ function(podwire_tests kind) # a second argument is a program that runs each tes
       target_link_libraries(${target} PRIVATE ${extra})
     endif()
     target_include_directories(${target} PRIVATE "${PROJECT_BINARY_DIR}/generated")
+    # What a test says itself runs for moments and takes the compiler long: less effort spares it a third to 40 %.
+    if(kind MATCHES "^(unit|property)$")
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    endif()
+    if(kind STREQUAL "unit")
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O0>)
+    endif()
     add_test(NAME ${kind}/${name} COMMAND ${ARGV1} $<TARGET_FILE:${target}> --gtest_brief=1)
     set_tests_properties(${kind}/${name} PROPERTIES LABELS ${kind} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   endforeach()
