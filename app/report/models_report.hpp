@@ -14,7 +14,7 @@ struct ModelGroup {
   std::string name;             // "calico-vxlan", "underlay"
   std::string title;            // one line for people
   std::string timing;           // of a profile: the worst certainty of its numbers
-  std::string versions;         // of a profile: "calico 3.24 and later"
+  std::string versions;         // of a profile: "calico 3.29 and later"
   std::string versions_source;  // why these
   std::vector<cni::Parameter> parameters;
 };

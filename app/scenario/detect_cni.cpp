@@ -10,7 +10,9 @@
 namespace podwire::scenario {
 namespace {
 
-// A plugin's agent runs on every node. `image` is part of its repository, `daemon_set` how its DaemonSet is called.
+// A plugin's agent runs on every node. `image` is part of its repository, `daemon_set` how its DaemonSet is called, as
+// the projects' manifests and charts name them; the mirrored and hardened ones are Rancher's. What only adds policies
+// to another network goes before the networks that have none.
 struct Plugin {
   std::string_view name;
   std::string_view image;
@@ -19,18 +21,31 @@ struct Plugin {
 };
 constexpr Plugin kPlugins[] = {
     {"Calico", "calico/node", "calico-node", "calico-vxlan"},
+    {"Calico", "mirrored-calico-node", "calico-node", "calico-vxlan"},
+    {"Calico", "hardened-calico", "rke2-canal", "calico-vxlan"},
     {"Cilium", "cilium/cilium", "cilium", "cilium-vxlan"},
+    {"Cilium", "isovalent/cilium", "cilium", "cilium-vxlan"},
+    {"Cilium", "mirrored-cilium-cilium", "cilium", "cilium-vxlan"},
+    {"kube-network-policies", "networking/kube-network-policies", "kube-network-policies", "kube-network-policies"},
+    {"Flannel", "flannel-io/flannel", "kube-flannel-ds", "flannel"},
     {"Flannel", "flannel/flannel", "kube-flannel-ds", "flannel"},
+    {"Flannel", "flannelcni/flannel", "kube-flannel-ds", "flannel"},
     {"Flannel", "coreos/flannel", "kube-flannel", "flannel"},
+    {"Flannel", "hardened-flannel", "kube-flannel-ds", "flannel"},
     {"Antrea", "antrea/antrea-agent-ubuntu", "antrea-agent", "antrea"},
+    {"Antrea", "antrea/antrea-agent-ubi", "antrea-agent", "antrea"},
     {"Antrea", "antrea/antrea-ubuntu", "antrea-agent", "antrea"},
     {"Antrea", "antrea/antrea", "antrea-agent", "antrea"},
     {"AWS VPC CNI", "amazon-k8s-cni", "aws-node", "aws-vpc-cni"},
-    {"Azure CNI", "azure-cni", "azure-npm", ""},
+    {"Azure CNI", "containernetworking/azure-npm", "azure-npm", ""},
+    {"Azure CNI", "containernetworking/azure-cns", "azure-cns", ""},
     {"kindnet", "kindest/kindnetd", "kindnet", "kindnet"},
+    {"kindnet", "networking/kindnet", "kindnet", "kindnet"},
+    {"kindnet", "aojea/kindnetd", "kindnet", "kindnet"},
     {"kube-router", "cloudnativelabs/kube-router", "kube-router", "kube-router"},
+    {"Kube-OVN", "kubeovn/kube-ovn", "kube-ovn-cni", ""},
     {"OVN-Kubernetes", "ovn-kube", "ovnkube-node", "ovn-kubernetes"},
-    {"Weave Net", "weaveworks/weave-kube", "weave-net", "weave"},
+    {"Weave Net", "weave-kube", "weave-net", "weave"},
 };
 
 // The container that runs the image, none otherwise. "cilium/cilium" must not be found in "cilium/cilium-envoy".

@@ -63,12 +63,11 @@ struct Range {
   IpAddress first;
   IpAddress last;
 };
-/// RFC 1918, RFC 4193: what Calico's "pvt" means (guess for IPv6: its documentation names private subnets only).
-const std::array<Range, 4> kPrivate = {
-    {{IpAddress::v4(10, 0, 0, 0), IpAddress::v4(10, 255, 255, 255)},
-     {IpAddress::v4(172, 16, 0, 0), IpAddress::v4(172, 31, 255, 255)},
-     {IpAddress::v4(192, 168, 0, 0), IpAddress::v4(192, 168, 255, 255)},
-     {IpAddress(0xfc00'0000'0000'0000u, 0), IpAddress(0xfdff'ffff'ffff'ffffu, ~0ull)}}};
+/// RFC 1918 alone is "pvt" to Calico, every IPv6 address "pub", unique local ones too (getSubnetType in
+/// felix/collector/types/endpoint/endpoint.go of projectcalico/calico).
+const std::array<Range, 3> kPrivate = {{{IpAddress::v4(10, 0, 0, 0), IpAddress::v4(10, 255, 255, 255)},
+                                        {IpAddress::v4(172, 16, 0, 0), IpAddress::v4(172, 31, 255, 255)},
+                                        {IpAddress::v4(192, 168, 0, 0), IpAddress::v4(192, 168, 255, 255)}}};
 
 /// An address of [first, last] that is private, or is not; nothing when there is none.
 std::optional<IpAddress> address_in(IpAddress first, IpAddress last, bool is_private) {

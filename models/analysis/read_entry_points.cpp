@@ -1,7 +1,9 @@
 // Reading of what lets traffic in: Ingress, Gateway, HTTPRoute, ReferenceGrant, Services, and which workloads look like
-// an ingress controller. Sources: see entry_points.hpp; controllers' images and labels as their charts and manifests
-// name them (kubernetes/ingress-nginx, traefik/traefik-helm-chart, projectcontour/contour, haproxytech/helm-charts,
-// kong/charts, envoyproxy/gateway, istio/istio).
+// an ingress controller. Sources: see entry_points.hpp; controllers' images, labels and controller names as the
+// projects' manifests and charts have them (kubernetes/ingress-nginx, nginx/kubernetes-ingress,
+// nginx/nginx-gateway-fabric, traefik/traefik-helm-chart, projectcontour/contour examples/, haproxytech/helm-charts,
+// jcmoraisjr/haproxy-ingress, Kong/charts, envoyproxy/gateway, istio/istio manifests/charts/gateway and pilot's
+// kube-gateway template). What has been renamed or rebuilt under another image is not recognised.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,20 +31,93 @@ constexpr std::size_t kMostBackends = 16;
 
 struct Family {
   std::string_view name;
-  std::string_view image;       // part of the image's name; "" where sidecars have it too
   std::string_view label;       // value of app.kubernetes.io/name
   std::string_view controller;  // part of an IngressClass's or GatewayClass's controller
 };
-constexpr std::array<Family, 8> kFamilies = {{
-    {"ingress-nginx", "ingress-nginx/controller", "ingress-nginx", "k8s.io/ingress-nginx"},
-    {"nginx-ingress", "nginx/nginx-ingress", "nginx-ingress", "nginx.org/ingress-controller"},
-    {"traefik", "traefik", "traefik", "traefik.io/"},
-    {"contour", "", "contour", "projectcontour.io/"},
-    {"haproxy", "haproxytech/kubernetes-ingress", "haproxy-ingress", "haproxy.org/ingress-controller"},
-    {"kong", "kong/kong", "kong", "konghq.com/"},
-    {"envoy-gateway", "", "envoy", "gateway.envoyproxy.io/"},
-    {"istio", "", "istio-ingressgateway", "istio.io/"},
+constexpr std::array<Family, 10> kFamilies = {{
+    {"ingress-nginx", "ingress-nginx", "k8s.io/ingress-nginx"},
+    {"nginx-ingress", "nginx-ingress", "nginx.org/ingress-controller"},
+    {"nginx-gateway-fabric", "", "gateway.nginx.org/"},
+    {"traefik", "traefik", "traefik.io/"},
+    {"contour", "contour", "projectcontour.io/"},
+    {"haproxy", "kubernetes-ingress", "haproxy.org/ingress-controller"},
+    {"haproxy", "haproxy-ingress", "haproxy-ingress.github.io/controller"},
+    {"kong", "kong", "konghq.com/"},
+    {"envoy-gateway", "envoy", "gateway.envoyproxy.io/"},
+    {"istio", "istio-ingressgateway", "istio.io/"},
 }};
+
+// Whole parts of an image's name. Envoy's own says nothing: sidecars run it too.
+struct FamilyImage {
+  std::string_view name;
+  std::string_view image;
+};
+constexpr std::array<FamilyImage, 13> kImages = {{
+    {"ingress-nginx", "ingress-nginx/controller"},
+    {"ingress-nginx", "ingress-nginx/controller-chroot"},
+    {"ingress-nginx", "nginx-ingress-controller"},
+    {"nginx-ingress", "nginx/nginx-ingress"},
+    {"nginx-ingress", "nginx-ic/nginx-plus-ingress"},
+    {"nginx-gateway-fabric", "nginx-gateway-fabric/nginx"},
+    {"nginx-gateway-fabric", "nginx-gateway-fabric/nginx-plus"},
+    {"traefik", "traefik"},
+    {"traefik", "mirrored-library-traefik"},
+    {"haproxy", "haproxytech/kubernetes-ingress"},
+    {"haproxy", "haproxy-ingress"},
+    {"kong", "kong"},
+    {"kong", "kong-gateway"},
+}};
+
+// Other labels that tell: what Istio's gateway chart and Contour's manifests carry, and what Gateway controllers set on
+// the proxies that they make.
+struct FamilyMark {
+  std::string_view name;
+  std::string_view key;
+  std::string_view value;
+  std::string_view name_space;  // "": in any
+};
+constexpr std::array<FamilyMark, 4> kMarks = {{
+    {"istio", "istio", "ingressgateway", ""},
+    {"istio", "gateway.istio.io/managed", "istio.io-gateway-controller", ""},
+    {"envoy-gateway", "app.kubernetes.io/managed-by", "envoy-gateway", ""},
+    {"contour", "app", "envoy", "projectcontour"},
+}};
+
+// "traefik" is a whole part of docker.io/traefik:v3, none of traefik/whoami:v1.
+bool is_image(std::string_view text, std::string_view image) {
+  text = text.substr(0, text.find('@'));
+  const std::size_t slash = text.rfind('/');
+  text = text.substr(0, text.find(':', slash == std::string_view::npos ? 0 : slash));
+  return text.ends_with(image) && (text.size() == image.size() || text[text.size() - image.size() - 1] == '/');
+}
+
+// The family of a workload by its labels and images, "" of none. Of a chart's workloads those count that carry traffic:
+// components of another name (Contour's own, default backends, Kong's migrations) do not.
+std::string_view family_of(Node pod, std::string_view name_space) {
+  const Node labels = pod.find("metadata").find("labels");
+  for (const FamilyMark& mark : kMarks) {
+    if (labels.find(mark.key).text() == mark.value && (mark.name_space.empty() || mark.name_space == name_space)) {
+      return mark.name;
+    }
+  }
+  const std::string_view component = labels.find("app.kubernetes.io/component").text();
+  constexpr std::array<std::string_view, 5> kCarriers = {"", "controller", "envoy", "proxy", "app"};
+  const bool carries = std::find(kCarriers.begin(), kCarriers.end(), component) != kCarriers.end();
+  const std::string_view label = labels.find("app.kubernetes.io/name").text();
+  for (const Family& family : kFamilies) {
+    if (!label.empty() && label == family.label) {
+      return carries ? family.name : std::string_view();
+    }
+  }
+  for (const Node container : pod.find("spec").find("containers")) {
+    for (const FamilyImage& one : kImages) {
+      if (is_image(container.find("image").text(), one.image)) {
+        return one.name;
+      }
+    }
+  }
+  return {};
+}
 
 class EntryReader {
  public:
@@ -364,24 +439,10 @@ class EntryReader {
   void read_controller(const Object& object) {
     const bool is_pod = object.kind == "Pod";
     const Node pod = is_pod ? object.node : object.node.find("spec").find("template");
-    const Node labels = pod.find("metadata").find("labels");
-    for (const Family& family : kFamilies) {
-      bool is_one = labels.find("app.kubernetes.io/name").text() == family.label &&
-                    (labels.find("app.kubernetes.io/component").is_null() ||
-                     labels.find("app.kubernetes.io/component").text() == "controller" ||
-                     labels.find("app.kubernetes.io/component").text() == "envoy" ||
-                     labels.find("app.kubernetes.io/component").text() == "proxy");
-      for (const Node container : pod.find("spec").find("containers")) {
-        const std::string_view image = container.find("image").text();
-        is_one = is_one || (!family.image.empty() && image.find(family.image) != std::string_view::npos);
-      }
-      if (is_one) {
-        result_.controllers.push_back({.family = std::string(family.name),
-                                       .name_space = object.name_space,
-                                       .kind = object.kind,
-                                       .name = object.name});
-        return;
-      }
+    const std::string_view family = family_of(pod, object.name_space);
+    if (!family.empty()) {
+      result_.controllers.push_back(
+          {.family = std::string(family), .name_space = object.name_space, .kind = object.kind, .name = object.name});
     }
   }
 

@@ -17,7 +17,7 @@ namespace {
 using cluster::Cluster;
 
 constexpr std::string_view kOwnNamespaces[] = {"kube-system", "kube-public", "kube-node-lease"};
-// RFC 1918 and RFC 4193: what a log means by a private network.
+// RFC 1918: what a log means by a private network (see impact_judge.cpp).
 constexpr std::string_view kPrivate[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"};
 
 enum class EndSort : std::uint8_t { subject, node, address, public_network, private_network };

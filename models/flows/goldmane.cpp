@@ -1,8 +1,8 @@
 // Calico's flow logs as JSON, three forms that share most names:
 // - Whisker's API, listed ({"items": […]}) or streamed ("data: {…}"): whisker-backend/pkg/apis/v1/flows.go of
 //   projectcalico/calico (FlowResponse: start_time, end_time, action, source_name, source_namespace, source_labels
-//   joined by " | ", dest_…, protocol, dest_port, reporter). That the list's key is "items" is not confirmed; "flows"
-//   (FlowListResult of goldmane/proto/api.proto) is taken too.
+//   joined by " | ", dest_…, protocol, dest_port, reporter); the list is {"total": …, "items": […]}
+//   (lib/httpmachinery/pkg/apiutil/response.go). "flows" (FlowListResult of goldmane/proto/api.proto) is taken too.
 // - Goldmane's emitter: json.Marshal of goldmane/proto's Flow, a flow a line: {"Key": {…, "proto", "reporter": 1,
 //   "action": 1}, "start_time": seconds, "source_labels": […]}; enumerations as numbers (goldmane/proto/api.proto).
 // - Felix's own logs (docs.tigera.io, flow logs): also source_name_aggr, source_ip, dest_ip, source_type wep, hep …

@@ -84,6 +84,68 @@ TEST(EntryPoints, JudgesTheControllersPodsWhereTheyAreFound) {
   EXPECT_EQ(refused[0].note, "exposed by ingress shop/web, but ingress policy shop/edge denies it");
 }
 
+/// The family of a pod with these labels and this image, "" of none.
+std::string family_of(const std::string& where, const std::string& labels, const std::string& image) {
+  const std::string manifests = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: " + where +
+                                ", labels: {" + labels + "}}\nspec: {containers: [{name: c, image: \"" + image +
+                                "\"}]}\n";
+  PolicyLab lab(manifests);
+  SourceMap sources;
+  Diagnostics diagnostics;
+  cluster::ObjectStore store;
+  store.add_layer(sources, {.path = "-", .shown_as = "lab.yaml", .text = manifests, .span = {}}, {}, diagnostics);
+  const EntryPoints entries = read_entry_points(store, lab.cluster(), diagnostics);
+  return entries.controllers.empty() ? "" : entries.controllers[0].family;
+}
+
+TEST(Controllers, AreKnownByTheirImages) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"registry.k8s.io/ingress-nginx/controller:v1.12.1@sha256:abc", "ingress-nginx"},
+      {"rancher/nginx-ingress-controller:v1.12.1-hardened1", "ingress-nginx"},
+      {"nginx/nginx-ingress:5.0.0", "nginx-ingress"},
+      {"ghcr.io/nginx/nginx-gateway-fabric/nginx:2.0.0", "nginx-gateway-fabric"},
+      {"docker.io/traefik:v3.4.0", "traefik"},
+      {"rancher/mirrored-library-traefik:3.3.6", "traefik"},
+      {"registry:5000/haproxytech/kubernetes-ingress", "haproxy"},
+      {"quay.io/jcmoraisjr/haproxy-ingress:v0.14.8", "haproxy"},
+      {"kong:3.9", "kong"},
+      {"traefik/whoami:v1.11", ""},
+      {"ghcr.io/nginx/nginx-gateway-fabric:2.0.0", ""},  // its control plane
+      {"kong/kubernetes-ingress-controller:3.4", ""},    // likewise
+      {"envoyproxy/envoy:v1.34", ""},
+  };
+  for (const auto& [image, family] : cases) {
+    EXPECT_EQ(family_of("edge", "app: x", image), family) << image;
+  }
+}
+
+TEST(Controllers, AreKnownByTheirLabels) {
+  const std::string name = "app.kubernetes.io/name: ";
+  const std::string component = ", app.kubernetes.io/component: ";
+  EXPECT_EQ(family_of("edge", kController, "x"), "ingress-nginx");
+  EXPECT_EQ(family_of("edge", name + "ingress-nginx" + component + "default-backend", "x"), "");
+  EXPECT_EQ(family_of("edge", name + "kong" + component + "app", "x"), "kong");
+  EXPECT_EQ(family_of("edge", name + "kong" + component + "init-migrations", "kong:3.9"), "");
+  EXPECT_EQ(family_of("edge", name + "kubernetes-ingress", "x"), "haproxy");
+  EXPECT_EQ(family_of("edge", "istio: ingressgateway, app: istio-ingressgateway", "x"), "istio");
+  EXPECT_EQ(family_of("edge", "gateway.istio.io/managed: istio.io-gateway-controller", "x"), "istio");
+  EXPECT_EQ(family_of("edge", name + "envoy" + component + "proxy, app.kubernetes.io/managed-by: envoy-gateway", "x"),
+            "envoy-gateway");
+  EXPECT_EQ(family_of("projectcontour", "app: envoy", "envoyproxy/envoy:v1.34"), "contour");
+  EXPECT_EQ(family_of("shop", "app: envoy", "envoyproxy/envoy:v1.34"), "");
+  EXPECT_EQ(family_of("edge", name + "contour" + component + "contour", "x"), "");
+}
+
+TEST(Controllers, BelongToTheFamilyOfTheirClass) {
+  EXPECT_EQ(controller_family("k8s.io/ingress-nginx"), "ingress-nginx");
+  EXPECT_EQ(controller_family("haproxy.org/ingress-controller/haproxy"), "haproxy");
+  EXPECT_EQ(controller_family("haproxy-ingress.github.io/controller"), "haproxy");
+  EXPECT_EQ(controller_family("gateway.nginx.org/nginx-gateway-controller"), "nginx-gateway-fabric");
+  EXPECT_EQ(controller_family("gateway.envoyproxy.io/gatewayclass-controller"), "envoy-gateway");
+  EXPECT_EQ(controller_family("istio.io/gateway-controller"), "istio");
+  EXPECT_EQ(controller_family("example.org/other"), "");
+}
+
 TEST(EntryPoints, SaysWhatIsMissingBehindABackend) {
   const auto rows = rows_of(name_space("shop") + pod("shop", "other", "app: other") + kIngress);
   ASSERT_EQ(rows.size(), 1u);

@@ -51,23 +51,24 @@ TEST(Versions, ARangeHoldsItsLastReleasesPatches) {
 
 TEST(Candidates, AVersionThatAProfileHoldsForHasThatOne) {
   EXPECT_EQ(choose("calico@3.18.4").names, Names{"calico-3.18"});
-  EXPECT_EQ(choose("calico@3.26").names, Names{"calico-vxlan"});
+  EXPECT_EQ(choose("calico@3.30").names, Names{"calico-vxlan"});
   EXPECT_EQ(choose("calico-bgp@v3.30.1").names, Names{"calico-bgp"});
   EXPECT_EQ(choose("cilium@1.14.5").names, Names{"cilium-1.14"});
   EXPECT_EQ(choose("cilium-1.9@1.16").names, Names{"cilium-vxlan"});
   EXPECT_EQ(choose("flannel@0.22").names, Names{"flannel"});
-  EXPECT_EQ(choose("calico@3.26").note, "");
+  EXPECT_EQ(choose("calico@3.30").note, "");
 }
 
 TEST(Candidates, AVersionBetweenTwoProfilesHasBothTheNearestFirst) {
-  // 3.22 is 4 releases past 3.18 and 2 before 3.24.
-  EXPECT_EQ(choose("calico@3.22").names, (Names{"calico-vxlan", "calico-3.18"}));
+  // 3.26 is 8 releases past 3.18 and 3 before 3.29, 3.22 is 4 past and 7 before.
+  EXPECT_EQ(choose("calico@3.26").names, (Names{"calico-vxlan", "calico-3.18"}));
+  EXPECT_EQ(choose("calico@3.22").names, (Names{"calico-3.18", "calico-vxlan"}));
   EXPECT_EQ(choose("calico-ebpf@3.19").names, (Names{"calico-3.18", "calico-ebpf"}));
   EXPECT_EQ(choose("cilium@1.12").names, (Names{"cilium-1.14", "cilium-1.9"}));
   EXPECT_EQ(choose("antrea@1.0").names.size(), 2u);
   EXPECT_EQ(
       choose("calico@3.22").note,
-      "no profile was made for calico 3.22: it lies between calico-3.18 (3.18) and calico-vxlan (3.24 and later)");
+      "no profile was made for calico 3.22: it lies between calico-3.18 (3.18) and calico-vxlan (3.29 and later)");
 }
 
 TEST(Candidates, AVersionOutsideAllOfThemHasTheNearestAndSaysSo) {
@@ -153,15 +154,25 @@ TEST(BuiltinProfiles, DeviateWhereTheirSourcesSaySo) {
   EXPECT_TRUE(policy("ovn-kubernetes").judges_every_packet);
   EXPECT_EQ(policy("ovn-kubernetes").programming_delay.p99_with_except, Duration::from_s(60));
   EXPECT_EQ(policy("aws-vpc-cni").enforcement_point, EnforcementPoint::before_dnat);
-  EXPECT_EQ(policy("aws-vpc-cni").named_ports_resolve_on, NamedPortsOn::source_pods);
-  EXPECT_EQ(policy("aws-vpc-cni").ip_block_with_named_port, NamedPortInBlock::dropped);
+  EXPECT_EQ(policy("aws-vpc-cni").named_ports_resolve_on, NamedPortsOn::destination);
+  EXPECT_EQ(policy("aws-vpc-cni").ip_block_with_named_port, NamedPortInBlock::matches);
   EXPECT_EQ(policy("aws-vpc-cni").pod_start, PodStart::open);
   EXPECT_EQ(policy("kube-router").deny_action, DenyAction::reject);
-  EXPECT_FALSE(policy("kube-router").sctp_is_enforced || policy("kube-router").finished_pods_are_ignored);
+  EXPECT_TRUE(policy("kube-router").sctp_is_enforced);
+  EXPECT_FALSE(policy("kube-router").finished_pods_are_ignored);
   EXPECT_EQ(policy("kube-router").pod_start, PodStart::open);
   EXPECT_EQ(policy("kindnet").pod_start, PodStart::open);
-  EXPECT_EQ(policy("kindnet").established, EstablishedFlows::cut);
+  EXPECT_EQ(policy("kindnet").established, EstablishedFlows::survive);
   EXPECT_EQ(policy("weave").established, EstablishedFlows::survive);
+  EXPECT_FALSE(policy("weave").end_port_is_honoured);
+  EXPECT_EQ(policy("ovn-kubernetes").hairpin, Hairpin::allowed);
+  EXPECT_EQ(policy("calico-ebpf").hairpin, Hairpin::allowed);
+  EXPECT_EQ(policy("calico-vxlan").hairpin, Hairpin::filtered);
+  EXPECT_EQ(policy("calico-vxlan").admin_tiers, AdminTiers::enforced);
+  EXPECT_EQ(policy("ovn-kubernetes").admin_tiers, AdminTiers::enforced);
+  for (const char* name : {"cilium", "antrea", "aws-vpc-cni", "kube-router", "kindnet", "weave", "calico-3.18"}) {
+    EXPECT_EQ(policy(name).admin_tiers, AdminTiers::ignored) << name;
+  }
 }
 
 }  // namespace

@@ -64,11 +64,13 @@ Duration one_way(const Profile& profile, bool is_encapsulated, bool has_policy_h
 }
 
 TEST(BuiltinProfiles, AreSortedAndHaveTheirFilesNames) {
-  const std::vector<std::string> expected = {"antrea",          "antrea-0.13",    "aws-vpc-cni", "calico-3.18",
-                                             "calico-bgp",      "calico-ebpf",    "calico-ipip", "calico-vxlan",
-                                             "cilium-1.14",     "cilium-1.9",     "cilium-ebpf", "cilium-native",
-                                             "cilium-vxlan",    "flannel",        "kindnet",     "kube-router",
-                                             "netpol-analyzer", "ovn-kubernetes", "spec",        "weave"};
+  const std::vector<std::string> expected = {
+      "antrea",       "antrea-0.13",     "aws-vpc-cni",    "calico-3.18",
+      "calico-bgp",   "calico-ebpf",     "calico-ipip",    "calico-vxlan",
+      "cilium-1.14",  "cilium-1.9",      "cilium-ebpf",    "cilium-native",
+      "cilium-vxlan", "flannel",         "kindnet",        "kube-network-policies",
+      "kube-router",  "netpol-analyzer", "ovn-kubernetes", "spec",
+      "weave"};
   EXPECT_EQ(builtin_profiles(), expected);
   for (const std::string& name : builtin_profiles()) {
     EXPECT_EQ(builtin(name).name, name);

@@ -207,41 +207,56 @@ TEST(Deviations, AwsJudgesEgressBeforeTranslation) {
   EXPECT_EQ(dial(aws_address), Cause::rule);
 }
 
-TEST(Deviations, AwsResolvesNamesOfIngressRulesOnTheSourcesPods) {
+TEST(Deviations, APluginThatResolvesNamesOfIngressRulesOnTheSourcesPods) {
+  // AWS's network policy controller did until January 2024.
   const std::string manifests = ingress_of_server("[{from: [{podSelector: {}}], ports: [{port: http}]}]");
   PolicyLab spec(manifests);
-  PolicyLab aws(manifests, "aws-vpc-cni");
+  PolicyLab aws(manifests, with("aws-vpc-cni", [](cni::PolicySemantics& p) {
+                  p.named_ports_resolve_on = cni::NamedPortsOn::source_pods;
+                }));
+  PolicyLab today(manifests, "aws-vpc-cni");
+  EXPECT_EQ(today.ingress("a/client", "a/server", "8080").cause, Cause::rule);
   EXPECT_EQ(spec.ingress("a/client", "a/server", "8080").cause, Cause::rule);
   EXPECT_EQ(spec.ingress("a/client", "a/server", "666").cause, Cause::default_deny);
   EXPECT_EQ(aws.ingress("a/client", "a/server", "8080").cause, Cause::default_deny);
   EXPECT_EQ(aws.ingress("a/client", "a/server", "666").cause, Cause::rule);
 }
 
-TEST(Deviations, AwsDropsAPortNameBesideAnIpBlock) {
+TEST(Deviations, APluginThatDropsAPortNameBesideAnIpBlock) {
+  // AWS's network policy controller did until March 2024.
   const std::string manifests =
       ingress_of_server("[{from: [{ipBlock: {cidr: 203.0.113.0/24}}], ports: [{port: http}, {port: 443}]}]");
   PolicyLab spec(manifests);
   PolicyLab aws(manifests, with("aws-vpc-cni", [](cni::PolicySemantics& p) {
-                  p.named_ports_resolve_on = cni::NamedPortsOn::destination;  // the other deviation aside
+                  p.ip_block_with_named_port = cni::NamedPortInBlock::dropped;
                 }));
+  PolicyLab today(manifests, "aws-vpc-cni");
+  EXPECT_EQ(today.ingress("203.0.113.1", "a/server", "8080").cause, Cause::rule);
   EXPECT_EQ(spec.ingress("203.0.113.1", "a/server", "8080").cause, Cause::rule);
   EXPECT_EQ(aws.ingress("203.0.113.1", "a/server", "8080").cause, Cause::default_deny);
   EXPECT_EQ(aws.ingress("203.0.113.1", "a/server", "443").cause, Cause::rule);
 }
 
-TEST(Deviations, KubeRouterFiltersNoSctpAndFinishedPodsAllTheSame) {
+TEST(Deviations, KubeRouterFiltersFinishedPodsAllTheSame) {
   const std::string manifests =
       ingress_of_server("[]") + pod("a", "job", "app: server", "", "nodeName: n2", at("10.0.0.9", "phase: Succeeded"));
   PolicyLab spec(manifests);
   PolicyLab router(manifests, "kube-router");
-  EXPECT_EQ(spec.ingress("a/client", "a/server", "9090/SCTP").cause, Cause::default_deny);
-  EXPECT_EQ(router.ingress("a/client", "a/server", "9090/SCTP").cause, Cause::not_enforced);
-  EXPECT_EQ(router.ingress("a/client", "a/server", "9090").cause, Cause::default_deny);
   EXPECT_EQ(spec.ingress("a/client", "a/job", "80").cause, Cause::not_a_subject);
   EXPECT_EQ(router.ingress("a/client", "a/job", "80").cause, Cause::default_deny);
+  EXPECT_EQ(router.ingress("a/client", "a/server", "9090/SCTP").cause, Cause::default_deny);
+}
+
+TEST(Deviations, APluginThatFiltersNoSctpLetsAllOfItIn) {
+  const std::string manifests = ingress_of_server("[]");
+  PolicyLab spec(manifests);
+  PolicyLab lax(manifests, with("spec", [](cni::PolicySemantics& p) { p.sctp_is_enforced = false; }));
+  EXPECT_EQ(spec.ingress("a/client", "a/server", "9090/SCTP").cause, Cause::default_deny);
+  EXPECT_EQ(lax.ingress("a/client", "a/server", "9090/SCTP").cause, Cause::not_enforced);
+  EXPECT_EQ(lax.ingress("a/client", "a/server", "9090").cause, Cause::default_deny);
   bool unknown = false;
   const PortSet ports =
-      router.engine().allowed_ports(Direction::ingress, router.end("a/server"), router.end("a/client"), unknown);
+      lax.engine().allowed_ports(Direction::ingress, lax.end("a/server"), lax.end("a/client"), unknown);
   EXPECT_EQ(ports, PortSet::whole(IpProtocol::sctp));
 }
 

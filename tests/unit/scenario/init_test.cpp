@@ -203,7 +203,7 @@ kind: DaemonSet
 metadata: {name: calico-node, namespace: kube-system}
 spec:
   selector: {matchLabels: {k: c}}
-  template: {metadata: {labels: {k: c}}, spec: {hostNetwork: true, containers: [{name: n, image: "calico/node:v3.27.2"}]}}
+  template: {metadata: {labels: {k: c}}, spec: {hostNetwork: true, containers: [{name: n, image: "calico/node:v3.30.2"}]}}
 ---
 apiVersion: apps/v1
 kind: StatefulSet
