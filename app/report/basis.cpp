@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/report/run_report.hpp"
+#include "models/policy/deviations.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::report {
@@ -25,18 +26,25 @@ std::vector<std::string> object_lines(const std::vector<cluster::UnmodelledObjec
   return lines;
 }
 
+constexpr policy::AdminKind kAdminKinds[] = {policy::AdminKind::admin_network_policy,
+                                             policy::AdminKind::baseline_admin_network_policy,
+                                             policy::AdminKind::cluster_network_policy};
+
+/// "2 AdminNetworkPolicies"
+std::string counted(policy::AdminKind kind, std::size_t count) {
+  const std::string name(to_string(kind));
+  return plural(count, name, name.substr(0, name.size() - 1) + "ies");
+}
+
 std::string policies_text(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan) {
   const auto& files = scenario.file->policy_sets;
   const auto file = std::find_if(files.begin(), files.end(), [&](const auto& f) { return f.name == plan.name; });
   std::string text = plural(plan.policies.network_policies.size(), "NetworkPolicy", "NetworkPolicies");
-  for (const policy::AdminKind kind :
-       {policy::AdminKind::admin_network_policy, policy::AdminKind::baseline_admin_network_policy,
-        policy::AdminKind::cluster_network_policy}) {
+  for (const policy::AdminKind kind : kAdminKinds) {
     const auto count = std::count_if(plan.policies.admin_policies.begin(), plan.policies.admin_policies.end(),
                                      [kind](const policy::AdminPolicy& p) { return p.kind == kind; });
     if (count > 0) {
-      const std::string name(to_string(kind));
-      text += ", " + plural(static_cast<std::size_t>(count), name, name.substr(0, name.size() - 1) + "ies");
+      text += ", " + counted(kind, static_cast<std::size_t>(count));
     }
   }
   if (scenario.is_manifests || file == files.end()) {
@@ -50,6 +58,19 @@ std::string policies_text(const scenario::Scenario& scenario, const scenario::Po
     text += fmt::format(", without {}", removed.text);
   }
   return text + ")";
+}
+
+/// "; 2 AdminNetworkPolicies have no effect under it"
+std::string without_effect(const std::vector<policy::AdminPolicy>& policies, const cni::Profile& profile) {
+  std::string text;
+  for (const policy::AdminKind kind : kAdminKinds) {
+    const auto count = std::count_if(policies.begin(), policies.end(),
+                                     [kind](const policy::AdminPolicy& p) { return p.kind == kind; });
+    if (count > 0 && !policy::is_in_force(kind, profile.policy)) {
+      text += (text.empty() ? "; " : ", ") + counted(kind, static_cast<std::size_t>(count));
+    }
+  }
+  return text.empty() ? text : text + " without effect under it";
 }
 
 std::string run_text(const scenario::RunFile& run) {
@@ -96,6 +117,8 @@ Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan
   basis.cni += ", " + plan.state->cni_choice;
   if (!plan.profile().policy.is_enforced) {
     basis.cni += "; it enforces no policy";
+  } else {
+    basis.cni += without_effect(plan.policies.admin_policies, plan.profile());
   }
   if (was_played) {
     basis.timing = plan.profile().timing;

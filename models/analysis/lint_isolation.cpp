@@ -5,6 +5,7 @@
 #include <set>
 
 #include "models/analysis/lint_context.hpp"
+#include "models/policy/deviations.hpp"
 
 namespace podwire::analysis {
 namespace {
@@ -35,7 +36,8 @@ bool is_denied_by_admins(const LintContext& context, cluster::NamespaceId name_s
   };
   return std::any_of(context.policies.admin_policies.begin(), context.policies.admin_policies.end(),
                      [&](const policy::AdminPolicy& policy) {
-                       return policy.subject_pods.matches_everything() &&
+                       return policy::is_in_force(policy.kind, context.profile.policy) &&
+                              policy.subject_pods.matches_everything() &&
                               context.is_namespace_matched(policy.subject_namespaces, name_space) &&
                               std::any_of(policy.ingress.begin(), policy.ingress.end(), denies_everyone);
                      });

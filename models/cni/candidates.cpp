@@ -148,7 +148,7 @@ Result<Candidates> load_candidates(std::string_view name, const Overrides& overr
     choice = choose(*base, *version, text);
   }
   for (const std::string& one : choice.names) {
-    auto profile = load_profile(one, overrides, span);
+    auto profile = load_profile(one, overrides, span, version);
     diagnostics.append(profile.diagnostics());
     if (!profile) {
       return Result<Candidates>(std::move(diagnostics));

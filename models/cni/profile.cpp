@@ -31,7 +31,7 @@ class ProfileReader {
   void read(config::Node root) {
     add_section("", root);
     if (strictness_ == Strictness::file) {
-      sections_.at("").ignore({"name", "title", "extends", "plugin", "versions", "inherited"});
+      sections_.at("").ignore({"name", "title", "extends", "plugin", "versions", "inherited", "older"});
     }
     read_fields();
   }
@@ -271,6 +271,42 @@ void mark_inherited(Profile& profile, config::Node node, const std::string& obje
   reader.finish();
 }
 
+/// `older`: what earlier releases of the plugin did otherwise, values of `policy` with their sources.
+void read_older(Profile& profile, config::Node list, const std::string& object, Diagnostics& diagnostics) {
+  for (const config::Node item : list.items()) {
+    config::ObjectReader reader(item, object, diagnostics);
+    OlderReleases older;
+    older.below = reader.string("below").value_or("");
+    if (!parse_version(older.below)) {
+      reader.error("bad-version", "a version begins with numbers, as in \"1.15\"", reader.get("below"));
+    }
+    const config::Node policy = reader.require("policy");
+    reader.finish();
+    Profile then = profile;
+    then.parameters.clear();
+    if (policy.is_present()) {
+      ProfileReader(then, Strictness::file, object, diagnostics).read_policy(policy);
+    }
+    older.policy = then.policy;
+    older.parameters = std::move(then.parameters);
+    profile.older.push_back(std::move(older));
+  }
+}
+
+/// Lays what releases as old as `version` did over what the profile says of newer ones.
+void go_back_to(Profile& profile, const Version& version) {
+  for (const OlderReleases& older : std::vector<OlderReleases>(profile.older)) {
+    if (version < parse_version(older.below).value_or(Version{})) {
+      Profile then = profile;
+      then.policy = older.policy;
+      then.parameters = older.parameters;
+      for (const Parameter& parameter : older.parameters) {
+        copy_policy_value(profile, then, parameter.path);
+      }
+    }
+  }
+}
+
 void report_missing(Profile& profile, config::Node root, const std::string& object, Diagnostics& diagnostics) {
   for (const Field& field : fields_of(profile)) {
     const bool is_known = std::any_of(profile.parameters.begin(), profile.parameters.end(),
@@ -307,6 +343,7 @@ std::optional<Profile> read_file(config::Node root, int depth, Diagnostics& diag
   if (!head.require("name").is_present() || !head.require("title").is_present()) {
     return std::nullopt;
   }
+  const std::string plugin_of_base = profile.plugin;
   profile.name = name.value_or("");
   profile.title = head.string("title").value_or("");
   profile.plugin = head.string("plugin").value_or("");
@@ -324,12 +361,16 @@ std::optional<Profile> read_file(config::Node root, int depth, Diagnostics& diag
     }
     versions.finish();
   }
+  if (profile.plugin != plugin_of_base || !profile.versions.last.empty()) {
+    profile.older.clear();  // of another plugin's releases, or newer ones
+  }
   mark_inherited(profile, head.get("inherited"), object, diagnostics);
   ProfileReader(profile, Strictness::file, object, diagnostics).read(root);
   if (diagnostics.error_count() == errors_before) {
     report_missing(profile, root, object, diagnostics);
     check_delay(profile, root, object, diagnostics);
   }
+  read_older(profile, head.get("older"), object, diagnostics);
   if (diagnostics.error_count() > errors_before) {
     return std::nullopt;
   }
@@ -376,11 +417,15 @@ Result<Profile> load_builtin(std::string_view name) {
   return load_profile(name, {}, Span());
 }
 
-Result<Profile> load_profile(std::string_view name, const Overrides& overrides, Span span) {
+Result<Profile> load_profile(std::string_view name, const Overrides& overrides, Span span,
+                             const std::optional<Version>& version) {
   Diagnostics diagnostics;
   std::optional<Profile> profile = builtin_profile(name, span, 0, diagnostics);
   if (!profile) {
     return Result<Profile>(std::move(diagnostics));
+  }
+  if (version) {
+    go_back_to(*profile, *version);
   }
   const std::string object = "overrides of CNI profile \"" + profile->name + "\"";
   if (overrides.profile.is_present() && !overrides.profile.is_null()) {

@@ -54,7 +54,9 @@ enum class Hairpin : std::uint8_t { filtered, allowed, world };
 enum class EnforcementPoint : std::uint8_t { after_dnat, before_dnat };  // what egress sees of a flow to a Service
 enum class NamedPortsOn : std::uint8_t { destination, source_pods };     // whose ports an ingress rule's names mean
 enum class NamedPortInBlock : std::uint8_t { matches, dropped };         // a port name in a rule with an ipBlock
-enum class AdminTiers : std::uint8_t { enforced, ignored };
+/// Which policies of the admin tiers are in force: all, those of policy.networking.k8s.io/v1alpha1 (AdminNetworkPolicy,
+/// BaselineAdminNetworkPolicy), those of v1alpha2 (ClusterNetworkPolicy), none.
+enum class AdminTiers : std::uint8_t { enforced, v1alpha1, v1alpha2, ignored };
 enum class PodStart : std::uint8_t { closed, open };
 enum class DelayShape : std::uint8_t { uniform, lognormal };
 
@@ -92,9 +94,10 @@ struct PolicySemantics {
   bool except_is_honoured = true;      // false: `except` has no effect
   bool end_port_is_honoured = true;    // false: of a range only `port` counts
   bool named_sctp_ports_resolve = true;
-  bool sctp_is_enforced = true;                 // false: SCTP is never filtered
-  bool rejects_policies_with_sctp = false;      // a policy with any SCTP port entry is not in force at all
-  bool rejects_policies_with_any_port = false;  // … with a port entry that has neither number nor name
+  bool sctp_is_enforced = true;                    // false: SCTP is never filtered
+  bool rejects_policies_with_sctp = false;         // a policy with any SCTP port entry is not in force at all
+  bool rejects_policies_with_any_port = false;     // … with a port entry that has neither number nor name
+  bool rejects_policies_with_named_ports = false;  // … with a port entry that has a name
   NamedPortsOn named_ports_resolve_on = NamedPortsOn::destination;
   NamedPortInBlock ip_block_with_named_port = NamedPortInBlock::matches;
   EnforcementPoint enforcement_point = EnforcementPoint::after_dnat;
@@ -142,11 +145,19 @@ struct VersionRange {
   std::string to_string() const;
 };
 
+/// What releases before `below` do otherwise than a profile says.
+struct OlderReleases {
+  std::string below;  // "3.32"
+  PolicySemantics policy;
+  std::vector<Parameter> parameters;  // the values that differ: the rest of `policy` does not count
+};
+
 struct Profile {
   std::string name;    // "calico-vxlan"
   std::string title;   // one line for people
   std::string plugin;  // "calico": profiles of one plugin are neighbours by version; "" for what is no plugin
   VersionRange versions;
+  std::vector<OlderReleases> older;
   std::string timing;  // "calibrated", "published" (or derived from such) or "guess": the worst of its step times
   PolicySemantics policy;
   Encapsulation encapsulation = Encapsulation::none;
@@ -176,9 +187,11 @@ struct Overrides {
   config::Node policy = {};   // members of its `policy`
 };
 
-/// A profile with overrides laid over it. `name` has no version; `span` is where it stands. Errors: unknown-profile,
-/// unknown-key and what reading values reports.
-Result<Profile> load_profile(std::string_view name, const Overrides& overrides, Span span);
+/// A profile with overrides laid over it. `name` has no version; `span` is where it stands. With a `version` it says
+/// what that release does, as far as it knows of older ones; without, the newest. Errors: unknown-profile, unknown-key
+/// and what reading values reports.
+Result<Profile> load_profile(std::string_view name, const Overrides& overrides, Span span,
+                             const std::optional<Version>& version = {});
 
 /// The profiles under which a plugin of some version is judged, the nearest first: one where a profile holds for the
 /// version, else its two neighbours by version.

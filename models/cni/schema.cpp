@@ -16,7 +16,7 @@ constexpr std::string_view kHairpins[] = {"filtered", "allowed", "world"};
 constexpr std::string_view kEnforcementPoints[] = {"after-dnat", "before-dnat"};
 constexpr std::string_view kNamedPortsOn[] = {"destination", "source-pods"};
 constexpr std::string_view kNamedPortInBlock[] = {"matches", "dropped"};
-constexpr std::string_view kAdminTiers[] = {"enforced", "ignored"};
+constexpr std::string_view kAdminTiers[] = {"enforced", "v1alpha1", "v1alpha2", "ignored"};
 constexpr std::string_view kPodStarts[] = {"closed", "open"};
 constexpr std::string_view kDelayShapes[] = {"uniform", "lognormal"};
 
@@ -88,7 +88,8 @@ void add_policy(Profile& profile, std::vector<Field>& fields) {
   };
   add("isEnforced", &policy.is_enforced, "false: policies have no effect at all");
   add("adminTiers", &policy.admin_tiers,
-      "enforced, or ignored: what (Baseline)AdminNetworkPolicies and ClusterNetworkPolicies do");
+      "which policies of policy.networking.k8s.io are in force: enforced (all), v1alpha1 (AdminNetworkPolicy, "
+      "BaselineAdminNetworkPolicy), v1alpha2 (ClusterNetworkPolicy) or ignored (none)");
   add("ipBlockMatchesPods", &policy.ip_block_matches_pods, "an ipBlock peer may match a pod's address");
   add("ipBlockMatchesNodes", &policy.ip_block_matches_nodes,
       "an ipBlock peer may match a node's address, its hostNetwork pods included");
@@ -100,6 +101,8 @@ void add_policy(Profile& profile, std::vector<Field>& fields) {
       "a policy with any SCTP port entry is rejected whole: what it selects stays open");
   add("rejectsPoliciesWithAnyPort", &policy.rejects_policies_with_any_port,
       "a policy with a port entry that has neither number nor name is rejected whole");
+  add("rejectsPoliciesWithNamedPorts", &policy.rejects_policies_with_named_ports,
+      "a policy with a port entry that has a name is rejected whole");
   add("namedPortsResolveOn", &policy.named_ports_resolve_on,
       "whose ports the names in ingress rules mean: destination, or source-pods");
   add("ipBlockWithNamedPort", &policy.ip_block_with_named_port,

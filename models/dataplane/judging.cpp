@@ -4,6 +4,7 @@
 
 #include "models/cluster/snapshot.hpp"
 #include "models/dataplane/network.hpp"
+#include "models/policy/deviations.hpp"
 
 namespace podwire::dataplane {
 
@@ -38,14 +39,16 @@ std::uint32_t Network::rules_of(cluster::PodId pod, Direction direction, control
     std::size_t rules = 0;
     const cluster::PodShape& shape = cluster.shape(pod);
     for (const policy::NetworkPolicy& p : state.engine->policies().network_policies) {
-      if (p.isolates(direction) && p.name_space == cluster.namespaces[shape.name_space.index()].name &&
+      if (p.isolates(direction) && !policy::is_rejected(p, profile_.policy) &&
+          p.name_space == cluster.namespaces[shape.name_space.index()].name &&
           p.pod_selector.matches(shape.labels, cluster.label_sets, cluster.strings)) {
         rules += p.rules(direction).size();
       }
     }
     for (const policy::AdminPolicy& p : state.engine->policies().admin_policies) {
       const cluster::LabelSetId labels = cluster.namespaces[shape.name_space.index()].labels;
-      if (p.subject_namespaces.matches(labels, cluster.label_sets, cluster.strings) &&
+      if (policy::is_in_force(p.kind, profile_.policy) &&
+          p.subject_namespaces.matches(labels, cluster.label_sets, cluster.strings) &&
           p.subject_pods.matches(shape.labels, cluster.label_sets, cluster.strings)) {
         rules += p.rules(direction).size();
       }

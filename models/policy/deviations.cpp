@@ -5,18 +5,34 @@
 namespace podwire::policy {
 
 bool is_rejected(const NetworkPolicy& policy, const cni::PolicySemantics& semantics) {
-  if (!semantics.rejects_policies_with_sctp && !semantics.rejects_policies_with_any_port) {
+  if (!semantics.rejects_policies_with_sctp && !semantics.rejects_policies_with_any_port &&
+      !semantics.rejects_policies_with_named_ports) {
     return false;
   }
   const auto is_refused = [&](const PortRule& port) {
     return (semantics.rejects_policies_with_sctp && port.protocol == IpProtocol::sctp) ||
-           (semantics.rejects_policies_with_any_port && port.is_all());
+           (semantics.rejects_policies_with_any_port && port.is_all()) ||
+           (semantics.rejects_policies_with_named_ports && !port.name.empty());
   };
   // The plugin parses the whole object: rules of a direction that the policy does not isolate count too.
   return std::any_of(std::begin(kDirections), std::end(kDirections), [&](Direction direction) {
     return std::any_of(policy.rules(direction).begin(), policy.rules(direction).end(),
                        [&](const Rule& rule) { return std::any_of(rule.ports.begin(), rule.ports.end(), is_refused); });
   });
+}
+
+bool is_in_force(AdminKind kind, const cni::PolicySemantics& semantics) {
+  switch (semantics.admin_tiers) {
+    case cni::AdminTiers::enforced:
+      return true;
+    case cni::AdminTiers::v1alpha1:
+      return kind != AdminKind::cluster_network_policy;
+    case cni::AdminTiers::v1alpha2:
+      return kind == AdminKind::cluster_network_policy;
+    case cni::AdminTiers::ignored:
+      break;
+  }
+  return false;
 }
 
 IpBlock block_in_force(const IpBlock& block, const cni::PolicySemantics& semantics) {

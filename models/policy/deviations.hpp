@@ -15,6 +15,9 @@ namespace podwire::policy {
 /// Whether the plugin rejects the policy whole, so that it neither isolates nor grants.
 bool is_rejected(const NetworkPolicy& policy, const cni::PolicySemantics& semantics);
 
+/// Whether the plugin reads policies of this kind at all.
+bool is_in_force(AdminKind kind, const cni::PolicySemantics& semantics);
+
 /// The block with the exceptions that are in force.
 IpBlock block_in_force(const IpBlock& block, const cni::PolicySemantics& semantics);
 

@@ -88,7 +88,7 @@ Part RuleCompiler::compile(PolicyNumber number, const NetworkPolicy& policy) {
 
 Part RuleCompiler::compile(PolicyNumber number, const AdminPolicy& policy) {
   Part part;
-  if (semantics_.admin_tiers == cni::AdminTiers::ignored) {
+  if (!is_in_force(policy.kind, semantics_)) {
     return part;
   }
   number_ = number;

@@ -186,6 +186,12 @@ class NaiveEvaluator {
       result.possible = {policy::RuleAction::pass};
       return result;
     }
+    // By the API version that defines a kind.
+    const auto is_read = [this](policy::AdminKind kind) {
+      const bool is_cluster_network_policy = kind == policy::AdminKind::cluster_network_policy;
+      return semantics_.admin_tiers == cni::AdminTiers::enforced ||
+             (semantics_.admin_tiers == cni::AdminTiers::v1alpha2) == is_cluster_network_policy;
+    };
     const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : seen.other;
     const std::vector<policy::AdminPolicy>& all = policies_.admin_policies;
     std::set<std::uint16_t> priorities;
@@ -196,7 +202,8 @@ class NaiveEvaluator {
     }
     for (const std::uint16_t priority : priorities) {
       for (std::size_t p = 0; p < all.size(); ++p) {
-        if (all[p].tier != which || all[p].priority != priority || all[p].rules(direction).empty() ||
+        if (all[p].tier != which || all[p].priority != priority || !is_read(all[p].kind) ||
+            all[p].rules(direction).empty() ||
             !selects(all[p].subject_namespaces, cluster_.namespace_labels(pod(subject).name_space)) ||
             !selects(all[p].subject_pods, pod(subject).labels)) {
           continue;
@@ -344,6 +351,7 @@ class NaiveEvaluator {
         for (const policy::PortRule& port : rule.ports) {
           const bool is_bare = port.name.empty() && !port.first.is_valid();
           if ((semantics_.rejects_policies_with_sctp && port.protocol == IpProtocol::sctp) ||
+              (semantics_.rejects_policies_with_named_ports && !port.name.empty()) ||
               (semantics_.rejects_policies_with_any_port && is_bare)) {
             return true;
           }

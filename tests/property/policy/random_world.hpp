@@ -369,7 +369,7 @@ class RandomWorld {
     profile.policy.host_network_is_node = chance(60);
     profile.policy.finished_pods_are_ignored = chance(60);
     profile.policy.own_node_is_allowed = chance(70);
-    profile.policy.admin_tiers = chance(80) ? cni::AdminTiers::enforced : cni::AdminTiers::ignored;
+    profile.policy.admin_tiers = chance(60) ? cni::AdminTiers::enforced : static_cast<cni::AdminTiers>(pick(4));
     profile.policy.ip_block_matches_nodes = chance(60);
     profile.policy.except_is_honoured = chance(70);
     profile.policy.end_port_is_honoured = chance(70);
@@ -377,6 +377,7 @@ class RandomWorld {
     profile.policy.sctp_is_enforced = chance(75);
     profile.policy.rejects_policies_with_sctp = chance(20);
     profile.policy.rejects_policies_with_any_port = chance(20);
+    profile.policy.rejects_policies_with_named_ports = chance(15);
     profile.policy.named_ports_resolve_on =
         chance(70) ? cni::NamedPortsOn::destination : cni::NamedPortsOn::source_pods;
     profile.policy.ip_block_with_named_port =

@@ -71,6 +71,31 @@ TEST(Candidates, AVersionBetweenTwoProfilesHasBothTheNearestFirst) {
       "no profile was made for calico 3.22: it lies between calico-3.18 (3.18) and calico-vxlan (3.29 and later)");
 }
 
+TEST(Candidates, OlderReleasesHaveTheValuesOfTheirTime) {
+  const auto tiers = [](std::string_view name) {
+    return load_candidates(name, {}, Span())->profiles[0].policy.admin_tiers;
+  };
+  EXPECT_EQ(tiers("calico"), AdminTiers::v1alpha2);
+  EXPECT_EQ(tiers("calico@3.32.0"), AdminTiers::v1alpha2);
+  EXPECT_EQ(tiers("calico@3.31.7"), AdminTiers::v1alpha1);
+  EXPECT_EQ(tiers("calico-ebpf@3.30.2"), AdminTiers::v1alpha1);  // the profile extends Calico's
+  EXPECT_EQ(tiers("calico-3.18@3.18.4"), AdminTiers::ignored);   // a profile with an end says all of its own
+  // The newer of two that 3.26 lies between is taken as it began, with 3.29.
+  EXPECT_EQ(tiers("calico@3.26"), AdminTiers::v1alpha1);
+  const auto aws = load_candidates("aws-vpc-cni@v1.15.5-eksbuild.1", {}, Span());
+  EXPECT_EQ(aws->profiles[0].policy.named_ports_resolve_on, NamedPortsOn::source_pods);
+  EXPECT_EQ(aws->profiles[0].policy.ip_block_with_named_port, NamedPortInBlock::dropped);
+  EXPECT_EQ(aws->profiles[0].policy.admin_tiers, AdminTiers::ignored);  // it extends a profile of Calico's
+}
+
+TEST(Candidates, OverridesComeAfterTheValuesOfOlderReleases) {
+  SourceMap sources;
+  const auto document = config::parse_text(sources, "x.yaml", "{adminTiers: ignored}");
+  const auto result = load_candidates("calico@3.30", {.policy = document->roots().front()}, Span());
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->profiles[0].policy.admin_tiers, AdminTiers::ignored);
+}
+
 TEST(Candidates, AVersionOutsideAllOfThemHasTheNearestAndSaysSo) {
   const Chosen chosen = choose("cilium@1.7");
   EXPECT_EQ(chosen.names, Names{"cilium-1.9"});
@@ -168,8 +193,8 @@ TEST(BuiltinProfiles, DeviateWhereTheirSourcesSaySo) {
   EXPECT_EQ(policy("ovn-kubernetes").hairpin, Hairpin::allowed);
   EXPECT_EQ(policy("calico-ebpf").hairpin, Hairpin::allowed);
   EXPECT_EQ(policy("calico-vxlan").hairpin, Hairpin::filtered);
-  EXPECT_EQ(policy("calico-vxlan").admin_tiers, AdminTiers::enforced);
-  EXPECT_EQ(policy("ovn-kubernetes").admin_tiers, AdminTiers::enforced);
+  EXPECT_EQ(policy("calico-vxlan").admin_tiers, AdminTiers::v1alpha2);
+  EXPECT_EQ(policy("ovn-kubernetes").admin_tiers, AdminTiers::v1alpha1);
   for (const char* name : {"cilium", "antrea", "aws-vpc-cni", "kube-router", "kindnet", "weave", "calico-3.18"}) {
     EXPECT_EQ(policy(name).admin_tiers, AdminTiers::ignored) << name;
   }

@@ -286,6 +286,35 @@ TEST(Deviations, AdminTiersAreEnforcedOrIgnored) {
   }
 }
 
+TEST(Deviations, APluginReadsTheAdminPoliciesOfOneApiVersion) {
+  // One deny a version, each of a port of its own.
+  const std::string manifests =
+      two_pods() +
+      "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: old}\nspec:\n"
+      "  priority: 1\n  subject: {namespaces: {}}\n"
+      "  ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{portNumber: {protocol: TCP, port: 81}}]}]\n"
+      "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: new}\nspec:\n"
+      "  tier: Admin\n  priority: 1\n  subject: {namespaces: {}}\n"
+      "  ingress: [{action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 82}}}]}]\n";
+  const auto denied = [&](cni::AdminTiers tiers) {
+    PolicyLab lab(manifests, with("spec", [tiers](cni::PolicySemantics& p) { p.admin_tiers = tiers; }));
+    return std::pair(lab.ingress("a/client", "a/server", "81").action == Action::deny,
+                     lab.ingress("a/client", "a/server", "82").action == Action::deny);
+  };
+  EXPECT_EQ(denied(cni::AdminTiers::enforced), std::pair(true, true));
+  EXPECT_EQ(denied(cni::AdminTiers::v1alpha1), std::pair(true, false));
+  EXPECT_EQ(denied(cni::AdminTiers::v1alpha2), std::pair(false, true));
+  EXPECT_EQ(denied(cni::AdminTiers::ignored), std::pair(false, false));
+}
+
+TEST(Deviations, APolicyWithANamedPortMayBeRejectedWhole) {
+  const std::string manifests = ingress_of_server("[{ports: [{port: http}]}]");
+  PolicyLab spec(manifests);
+  EXPECT_EQ(spec.ingress("a/client", "a/server", "666").cause, Cause::default_deny);
+  PolicyLab weave(manifests, "weave");
+  EXPECT_EQ(weave.ingress("a/client", "a/server", "666").cause, Cause::no_policy);
+}
+
 TEST(Deviations, AdminRulesNamePortsOfTheDestinationWhateverNamesMeanInNetworkPolicies) {
   const std::string manifests =
       two_pods() +
