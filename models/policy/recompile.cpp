@@ -291,7 +291,17 @@ void Compiler::split_atoms(View& before, View& view, std::vector<AddressRange>& 
 
 /// Classes of new shapes, and of those that have a label or a port name that was not read before.
 void Compiler::reclassify(std::vector<bool>& is_other_class) {
-  const std::vector<cluster::StringId> keys = mark_keys();
+  ReadKeys::Added keys = mark_keys();
+  std::sort(keys.begin(), keys.end());
+  const auto has_new_key = [&](const cluster::PodShape& shape, std::uint32_t where) {
+    auto key = std::lower_bound(keys.begin(), keys.end(), std::pair(where, cluster::StringId(0u)));
+    for (; key != keys.end() && key->first == where; ++key) {
+      if (cluster_->label_sets.value(shape.labels, key->second).is_valid()) {
+        return true;
+      }
+    }
+    return false;
+  };
   const bool has_new_names = port_names_ != rules_.port_name_count();
   port_names_ = rules_.port_name_count();
   std::vector<bool> is_renamed(cluster_->templates.size(), false);
@@ -314,11 +324,8 @@ void Compiler::reclassify(std::vector<bool>& is_other_class) {
   };
   for (std::size_t s = keys.empty() && !has_new_names ? known : 0; s < cluster_->shapes.size(); ++s) {
     const cluster::PodShape& shape = cluster_->shapes[s];
-    const std::span<const cluster::Label> labels = cluster_->label_sets[shape.labels];
     const bool is_concerned = s >= known || (shape.pod_template.is_valid() && is_renamed[shape.pod_template.index()]) ||
-                              std::any_of(labels.begin(), labels.end(), [&](const cluster::Label& label) {
-                                return std::find(keys.begin(), keys.end(), label.key) != keys.end();
-                              });
+                              has_new_key(shape, shape.name_space.value()) || has_new_key(shape, ReadKeys::kEverywhere);
     if (is_concerned) {
       renew(s);
     }
