@@ -139,9 +139,10 @@ class Compiler {
   std::vector<std::uint32_t> names_by_template_;
   std::vector<ClassId> class_by_shape_;
   std::vector<std::array<GroupId, 2>> groups_by_class_;
-  std::size_t port_names_ = 0;   // that classes know
-  std::size_t atom_blocks_ = 0;  // blocks whose boundaries are atoms'
-  Words row_;                    // scratch
+  std::vector<ClassId> origins_;  // of the classes that this state adds: another class of their pods before; or none
+  std::size_t port_names_ = 0;    // that classes know
+  std::size_t atom_blocks_ = 0;   // blocks whose boundaries are atoms'
+  Words row_;                     // scratch
 
   // By namespace, made for the first change.
   bool is_indexed_ = false;
