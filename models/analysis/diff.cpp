@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <tuple>
 
 #include "models/analysis/diff_delta.hpp"
@@ -26,12 +27,12 @@ namespace {
 
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
-/// A workload on either side or on both.
+/// A workload on either side or on both; its names are those of a cluster or a sweep.
 struct Place {
-  std::string name_space;
+  std::string_view name_space;
   cluster::WorkloadKind kind = cluster::WorkloadKind::pod;
-  std::string workload;
-  std::string name = {};       // as reach writes it
+  std::string_view workload;
+  std::string_view name = {};  // as reach writes it
   std::size_t before = kNone;  // ends of the sweeps
   std::size_t after = kNone;
   std::optional<MatchedPods> pods = {};
@@ -94,7 +95,7 @@ class Diff {
     for (const Place& place : places_) {
       if (!place.is_on_both()) {
         summary_.workloads.push_back({.kind = place.before == kNone ? ChangeKind::added : ChangeKind::removed,
-                                      .name = place.name,
+                                      .name = std::string(place.name),
                                       .connections = place.connections});
       }
     }
@@ -106,27 +107,39 @@ class Diff {
  private:
   void collect(PolicyEngine& engine, const ReachSweep& sweep, std::size_t Place::*index) {
     const cluster::Cluster& cluster = engine.cluster();
+    std::vector<Place> found;
+    found.reserve(sweep.size());
     for (std::size_t i = 0; i < sweep.size(); ++i) {
       const ReachSweep::End end = sweep.end(i);
       const cluster::Workload& workload = cluster.workloads[end.workload.index()];
       Place place{.name_space = cluster.namespaces[workload.name_space.index()].name,
                   .kind = workload.kind,
                   .workload = workload.name,
-                  .name = std::string(end.name)};
+                  .name = end.name};
       place.*index = i;
-      places_.push_back(std::move(place));
+      found.push_back(std::move(place));
     }
-    std::stable_sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return a.key() < b.key(); });
+    const auto is_before = [](const Place& a, const Place& b) { return a.key() < b.key(); };
+    if (!std::is_sorted(found.begin(), found.end(), is_before)) {
+      std::sort(found.begin(), found.end(), is_before);
+    }
     // The second side's places join those of the first.
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < places_.size(); ++i) {
-      if (kept > 0 && places_[kept - 1].key() == places_[i].key() && places_[i].*index != kNone) {
-        places_[kept - 1].*index = places_[i].*index;
-      } else if (kept++ != i) {
-        places_[kept - 1] = std::move(places_[i]);
+    std::vector<Place> both;
+    both.reserve(std::max(places_.size(), found.size()));
+    auto first = places_.begin();
+    for (Place& place : found) {
+      for (; first != places_.end() && is_before(*first, place); ++first) {
+        both.push_back(std::move(*first));
+      }
+      if (first != places_.end() && first->key() == place.key()) {
+        (*first).*index = place.*index;
+        both.push_back(std::move(*first++));
+      } else {
+        both.push_back(std::move(place));
       }
     }
-    places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(kept), places_.end());
+    std::move(first, places_.end(), std::back_inserter(both));
+    places_ = std::move(both);
   }
 
   const MatchedPods& pods(Place& place) {
@@ -210,7 +223,7 @@ class Diff {
         }
       }
     }
-    emit(delta, {.name = from.name}, {.name = to.name},
+    emit(delta, {.name = std::string(from.name)}, {.name = std::string(to.name)},
          !may_be_unknown || (has_same_labels(from) && has_same_labels(to)));
   }
 
@@ -221,7 +234,7 @@ class Diff {
     }
     from.connections += from.is_on_both() ? 0 : 1;
     to.connections += to.is_on_both() || &from == &to ? 0 : 1;
-    emit_one_sided({.name = from.name}, {.name = to.name}, ports, is_before);
+    emit_one_sided({.name = std::string(from.name)}, {.name = std::string(to.name)}, ports, is_before);
   }
 
   void emit_one_sided(DiffEnd source, DiffEnd destination, const ReachSweep::Ports& ports, bool is_before) {
@@ -249,7 +262,7 @@ class Diff {
 
   void emit_outside(const Place& place, Direction direction, IpAddress first, IpAddress last, const Delta& delta,
                     bool is_alike) {
-    const DiffEnd end{.name = place.name};
+    const DiffEnd end{.name = std::string(place.name)};
     if (direction == Direction::ingress) {
       emit(delta, external_end(first, last), end, is_alike);
     } else {
@@ -350,7 +363,7 @@ class Diff {
         continue;
       }
       ++place.connections;
-      const DiffEnd end{.name = place.name};
+      const DiffEnd end{.name = std::string(place.name)};
       DiffEnd external = external_end(range.addresses.first, range.addresses.second);
       if (direction == Direction::ingress) {
         emit_one_sided(std::move(external), end, range.ports, is_before);

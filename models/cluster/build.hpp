@@ -77,7 +77,8 @@ struct BuildState {
   std::vector<std::uint32_t> node_limits = {};  // pods that a node takes, by NodeId
   std::vector<bool> is_pinned = {};             // by PodId: nothing more is decided about this pod
   std::vector<Span> ip_spans = {};              // by PodId: where status.podIP stands
-  boost::unordered_flat_map<std::string, TemplateId> templates = {};  // by content
+  boost::unordered_flat_map<std::uint64_t, TemplateId> templates = {};  // by hash of their content: the last of them
+  std::vector<TemplateId> same_hash = {};                               // by TemplateId: the one before it
   boost::unordered_flat_map<PodShape, ShapeId, ShapeHash> shapes = {};
   std::vector<LatePods> late = {};  // see build_union
   std::size_t first_late_pod = 0;   // PodIds from here on are theirs

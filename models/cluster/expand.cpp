@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
+#include <tuple>
 
 #include "models/cluster/build.hpp"
 #include "models/cluster/kinds.hpp"
@@ -34,31 +36,36 @@ void find_mentions(config::Node node, std::vector<bool>& is_mentioned) {
   }
 }
 
-std::string content_key(const PodTemplate& t) {
-  std::string key =
-      fmt::format("{}|{}|{}|{}|{}|{}|{}|{}", t.labels.value(), t.is_host_network, static_cast<int>(t.dns_policy),
-                  t.service_account, t.hostname, t.subdomain, t.is_named_host, t.ports.size());
+bool has_same_content(const PodTemplate& a, const PodTemplate& b) {
+  const auto content = [](const PodTemplate& t) {
+    return std::tie(t.labels, t.ports, t.probe_ports, t.is_host_network, t.dns_policy, t.dns_config, t.node_selector,
+                    t.tolerations, t.service_account, t.hostname, t.subdomain, t.is_named_host);
+  };
+  return content(a) == content(b);
+}
+
+// Of what templates mostly differ in.
+std::uint64_t hash_of(const PodTemplate& t) {
+  std::uint64_t h = t.labels.value();
+  const auto add = [&h](std::uint64_t word) {
+    h = (h ^ word) * 0x9e37'79b9'7f4a'7c15u;
+    h ^= h >> 32;
+  };
+  const auto add_text = [&add](std::string_view text) { add(std::hash<std::string_view>()(text)); };
   for (const auto* ports : {&t.ports, &t.probe_ports}) {
     for (const ContainerPort& port : *ports) {
-      key += fmt::format("|{},{},{}", port.name, static_cast<int>(port.protocol), port.number.number());
+      add(std::uint64_t{port.number.number()} << 8 | static_cast<std::uint64_t>(port.protocol));
+      add_text(port.name);
     }
   }
-  for (const auto* texts : {&t.dns_config.nameservers, &t.dns_config.searches}) {
-    key += '|';
-    for (const std::string& text : *texts) {
-      key += text + ',';
-    }
+  for (const auto& [name, value] : t.node_selector) {
+    add_text(value);
   }
-  for (const auto* pairs : {&t.dns_config.options, &t.node_selector}) {
-    key += '|';
-    for (const auto& [name, value] : *pairs) {
-      key += name + '=' + value + ',';
-    }
-  }
-  for (const Toleration& toleration : t.tolerations) {
-    key += fmt::format("|{},{},{},{}", toleration.key, toleration.value, toleration.effect, toleration.is_exists);
-  }
-  return key;
+  add(t.tolerations.size());
+  add_text(t.service_account);
+  add_text(t.hostname);
+  add_text(t.subdomain);
+  return h;
 }
 
 // What the DaemonSet controller adds (k8s.io/kubernetes pkg/controller/daemon/util/daemonset_util.go).
@@ -430,12 +437,17 @@ std::vector<std::string> selected_pod_keys(const ObjectStore& store) {
 }
 
 TemplateId intern_template(BuildState& state, PodTemplate pod_template) {
-  const auto [at, is_new] =
-      state.templates.try_emplace(content_key(pod_template), TemplateId(state.cluster.templates.size()));
-  if (is_new) {
-    state.cluster.templates.push_back(std::move(pod_template));
+  std::vector<PodTemplate>& templates = state.cluster.templates;
+  TemplateId& last = state.templates[hash_of(pod_template)];
+  for (TemplateId id = last; id.is_valid(); id = state.same_hash[id.index()]) {
+    if (has_same_content(templates[id.index()], pod_template)) {
+      return id;
+    }
   }
-  return at->second;
+  state.same_hash.push_back(last);
+  last = TemplateId(templates.size());
+  templates.push_back(std::move(pod_template));
+  return last;
 }
 
 ShapeId intern_shape(BuildState& state, const PodShape& shape) {

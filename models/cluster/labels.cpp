@@ -28,6 +28,19 @@ std::uint64_t hash_of(std::span<const Label> labels) {
   return h;
 }
 
+/// Stable. By insertion while they are few, as nearly always, and mostly in order already.
+void sort_by_key(std::vector<Label>& labels) {
+  constexpr std::size_t kFew = 32;
+  const auto is_before = [](const Label& a, const Label& b) { return a.key < b.key; };
+  if (labels.size() > kFew) {
+    std::stable_sort(labels.begin(), labels.end(), is_before);
+    return;
+  }
+  for (auto next = labels.begin(); next != labels.end(); ++next) {
+    std::rotate(std::upper_bound(labels.begin(), next, *next, is_before), next, next + 1);
+  }
+}
+
 bool holds(const Requirement& requirement, LabelSetId labels, const LabelSets& sets, const StringPool& strings) {
   const StringId key = strings.find(requirement.key);
   const StringId value = key.is_valid() ? sets.value(labels, key) : StringId::none();
@@ -77,7 +90,7 @@ StringId StringPool::find(std::string_view text) const {
 }
 
 LabelSetId LabelSets::intern(std::vector<Label> labels) {
-  std::stable_sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) { return a.key < b.key; });
+  sort_by_key(labels);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (kept > 0 && labels[kept - 1].key == labels[i].key) {

@@ -33,10 +33,12 @@ void read_namespaces(BuildState& state) {
     Span mentioned;
   };
   std::map<std::string, Draft> drafts;
+  std::string_view last;  // objects of a namespace often come in a row
   for (const Object& object : state.store.objects()) {
     if (object.kind == "Namespace" && object.group().empty()) {
       drafts[object.name].object = &object;
-    } else if (!object.name_space.empty()) {
+    } else if (!object.name_space.empty() && object.name_space != last) {
+      last = object.name_space;
       drafts.try_emplace(object.name_space, Draft{.mentioned = object.span});
     }
   }

@@ -212,11 +212,19 @@ std::string_view Object::group() const {
 
 std::string Object::full_name() const {
   const KindInfo* info = find_kind(group(), kind);
-  std::string word(info != nullptr ? info->singular : std::string_view(kind));
-  if (info == nullptr) {
-    std::ranges::transform(word, word.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+  const std::string_view word = info != nullptr ? info->singular : std::string_view(kind);
+  std::string full;
+  full.reserve(name_space.size() + word.size() + name.size() + 2);
+  if (!name_space.empty()) {
+    full += name_space;
+    full += '/';
   }
-  return name_space.empty() ? fmt::format("{}/{}", word, name) : fmt::format("{}/{}/{}", name_space, word, name);
+  for (const char c : word) {
+    full += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  full += '/';
+  full += name;
+  return full;
 }
 
 void ObjectStore::add_files(SourceMap& sources, const Layer& layer, const config::FileAccess& access,

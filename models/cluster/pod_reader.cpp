@@ -154,6 +154,7 @@ LabelSetId read_labels(config::Node labels, const std::string& object, ReadConte
                              .field = labels.path()});
     return context.label_sets.intern(extra);
   }
+  read.reserve(labels.size() + extra.size());
   for (const config::Node member : labels) {
     const auto value = config::as_string(member, object, context.diagnostics);
     const auto bad_key = invalid_label_key(member.key());

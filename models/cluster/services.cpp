@@ -231,6 +231,9 @@ class ServiceStage {
   }
 
   void join_selectors() {
+    if (drafts_.empty()) {
+      return;  // and the pods need no index
+    }
     const SelectorJoin join(cluster_);
     for (ServiceDraft& draft : drafts_) {
       join.run(draft.service);

@@ -2,6 +2,7 @@
 #include "models/policy/compiler.hpp"
 
 #include <algorithm>
+#include <array>
 #include <tuple>
 
 #include "sim/base/check.hpp"
@@ -132,23 +133,25 @@ void Compiler::make_node_peers(Addresses& addresses) {
                              addresses.node_peers.end());
 }
 
-/// Keys that selectors have begun to read.
-std::vector<cluster::StringId> Compiler::mark_keys() {
-  std::vector<cluster::StringId> added;
-  reads_key_.resize(cluster_->strings.size(), false);
-  const auto mark = [&](cluster::StringId key) {
-    if (!reads_key_[key.index()]) {
-      reads_key_[key.index()] = true;
-      added.push_back(key);
-    }
-  };
+/// Keys that selectors have begun to read, and where.
+ReadKeys::Added Compiler::mark_keys() {
+  ReadKeys::Added added;
+  read_keys_.resize(cluster_->strings.size(), cluster_->namespaces.size());
   for (; marked_segments_ < out_.segments.size(); ++marked_segments_) {
-    out_.selectors.for_each_key(out_.segments[marked_segments_].subject, mark);
+    const Segment& segment = out_.segments[marked_segments_];
+    const std::uint32_t own = segment.name_space.value();
+    const std::array alone = {own, own + 1};
+    const std::span<const std::uint32_t> where = segment.tier == Tier::network_policy
+                                                     ? std::span<const std::uint32_t>(alone)
+                                                     : out_.namespace_sets[segment.namespaces];
+    out_.selectors.for_each_key(segment.subject, [&](cluster::StringId key) { read_keys_.add(key, where, added); });
   }
   for (; marked_rules_ < out_.peer_rules.size(); ++marked_rules_) {
     const std::span<const std::uint32_t> words = out_.peer_rules[static_cast<std::uint32_t>(marked_rules_)];
     if (words[0] == Compiled::kPods) {
-      out_.selectors.for_each_key(SelectorId(words[2]), mark);
+      out_.selectors.for_each_key(SelectorId(words[2]), [&](cluster::StringId key) {
+        read_keys_.add(key, out_.namespace_sets[words[1]], added);
+      });
     }
   }
   return added;
@@ -161,7 +164,7 @@ ClassId Compiler::classify(cluster::ShapeId id) {
   }
   row_.clear();
   for (const cluster::Label& label : cluster_->label_sets[shape.labels]) {
-    if (label.key.index() < reads_key_.size() && reads_key_[label.key.index()]) {
+    if (read_keys_.contains(shape.name_space.value(), label.key)) {
       row_.insert(row_.end(), {label.key.value(), label.value.value()});
     }
   }
@@ -283,6 +286,7 @@ std::size_t Compiler::memory_bytes() const {
     bytes += slot.policies.capacity() * sizeof(PolicyNumber) + slot.earlier.capacity() * sizeof(SegmentId);
   }
   bytes += class_by_shape_.capacity() * sizeof(ClassId) + groups_by_class_.capacity() * sizeof(groups_by_class_[0]);
+  bytes += read_keys_.memory_bytes();
   for (const auto& pods : pods_by_namespace_) {
     bytes += pods.capacity() * sizeof(cluster::PodId);
   }

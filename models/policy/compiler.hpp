@@ -20,6 +20,7 @@
 
 #include "models/policy/compiled.hpp"
 #include "models/policy/difference.hpp"
+#include "models/policy/read_keys.hpp"
 #include "models/policy/rule_compiler.hpp"
 
 namespace podwire::policy {
@@ -80,7 +81,7 @@ class Compiler {
   bool is_finished(const cluster::Pod& pod) const {
     return pod.phase == cluster::PodPhase::succeeded || pod.phase == cluster::PodPhase::failed;
   }
-  std::vector<cluster::StringId> mark_keys();
+  ReadKeys::Added mark_keys();
   ClassId classify(cluster::ShapeId shape);
   std::uint32_t named_ports_of(cluster::TemplateId id);
   GroupId group_of(Direction direction, std::span<const std::uint32_t> segments, std::uint32_t named);
@@ -132,15 +133,16 @@ class Compiler {
   std::vector<Slot> slots_;
 
   // Classes.
-  std::vector<bool> reads_key_;  // by string
+  ReadKeys read_keys_;
   std::size_t marked_rules_ = 0;
   std::size_t marked_segments_ = 0;
   std::vector<std::uint32_t> names_by_template_;
   std::vector<ClassId> class_by_shape_;
   std::vector<std::array<GroupId, 2>> groups_by_class_;
-  std::size_t port_names_ = 0;   // that classes know
-  std::size_t atom_blocks_ = 0;  // blocks whose boundaries are atoms'
-  Words row_;                    // scratch
+  std::vector<ClassId> origins_;  // of the classes that this state adds: another class of their pods before; or none
+  std::size_t port_names_ = 0;    // that classes know
+  std::size_t atom_blocks_ = 0;   // blocks whose boundaries are atoms'
+  Words row_;                     // scratch
 
   // By namespace, made for the first change.
   bool is_indexed_ = false;

@@ -34,6 +34,13 @@ struct PolicyEngine::Impl {
   Impl(Impl& before, const cluster::Cluster& cluster_in, const PolicySet& policies_in, const DomainTable* names,
        const PolicyChanges& changes);
   void find_unmodelled();
+  /// Whether nothing but policies decides between these two: pods that policies see, of which `other` was dialled as
+  /// what it is. So it is for nearly all that is asked, and then their entries tell group and peer.
+  bool is_for_policies_alone(Direction direction, const Peer& subject, const Peer& other) const {
+    return is_plain && subject.pod.is_valid() && other.pod.is_valid() && subject.pod != other.pod &&
+           !(sees_services && direction == Direction::egress && other.is_through_service()) &&
+           !view.pods[subject.pod.index()].is_stranger && !view.pods[other.pod.index()].is_node_traffic;
+  }
   /// With indices for numbers.
   Verdict placed(Verdict verdict) const;
 
@@ -49,7 +56,12 @@ struct PolicyEngine::Impl {
   /// Whether egress sees the Service that was dialled, not the backend.
   bool sees_service(Direction direction, const Peer& other) const;
   bool is_own_node(const Peer& subject, const Peer& other) const;
-  std::uint32_t cell(GroupId group, PeerId peer);
+  /// The port map of a cell.
+  std::uint32_t cell(GroupId group, PeerId peer) {
+    const std::uint32_t known = cells.find(group, peer);
+    return known != CellMemo::kNone ? known : new_cell(group, peer);
+  }
+  std::uint32_t new_cell(GroupId group, PeerId peer);
 
   const cluster::Cluster* cluster;
   const PolicySet* policies;
@@ -63,6 +75,8 @@ struct PolicyEngine::Impl {
   PortMaps& port_maps;
   View view;
   MapEntries map_entries;
+  bool is_plain = false;       // the profile enforces all that policies say, and every object is modelled
+  bool sees_services = false;  // egress is judged before a Service's address is translated
   bool has_unmodelled = false;
   std::uint32_t unmodelled_everywhere = kNone;         // the first that reaches every namespace
   std::vector<std::uint32_t> unmodelled_by_namespace;  // the first in each

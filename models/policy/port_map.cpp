@@ -30,14 +30,19 @@ bool holds(const PortSet& set, std::uint32_t key) {
 void PortMaps::collect(Compiled& compiled, const View& view, GroupId group, PeerId peer) {
   matching_.clear();
   const NamedPortsId named = compiled.names_for(group, peer);
-  for (const std::uint32_t s : compiled.segments_of(group)) {
-    for (const Grant& grant : compiled.segments[s].grants) {
-      if (compiled.peer_matches(grant.peer, peer)) {
-        const PortSetId ports = compiled.resolve(grant.ports, named);
-        if (ports != PortSets::kEmpty) {
-          matching_.push_back({.policy = grant.policy, .rule = grant.rule, .ports = ports});
-        }
+  const auto consider = [&](const Grant& grant) {
+    if (compiled.peer_matches(grant.peer, peer)) {
+      const PortSetId ports = compiled.resolve(grant.ports, named);
+      if (ports != PortSets::kEmpty) {
+        matching_.push_back({.policy = grant.policy, .rule = grant.rule, .ports = ports});
       }
+    }
+  };
+  if (const GrantIndex* index = grant_indexes_.of(compiled, group); index != nullptr) {
+    index->for_each_candidate(compiled, peer, consider);
+  } else {
+    for (const std::uint32_t s : compiled.segments_of(group)) {
+      std::ranges::for_each(compiled.segments[s].grants, consider);
     }
   }
   std::sort(matching_.begin(), matching_.end(), [&](const Matching& a, const Matching& b) {
@@ -259,7 +264,9 @@ std::uint32_t PortMaps::evaluate(Compiled& compiled, const View& view, GroupId g
         static_cast<std::uint32_t>(verdict.tier) << 4 | static_cast<std::uint32_t>(verdict.action);
     words_.insert(words_.end(), {run.first, verdict.policy.value(), flags, verdict.unmodelled});
   }
-  return maps_.intern(words_).id;
+  words_[0] = static_cast<std::uint32_t>(runs_.size());
+  const std::uint32_t id = maps_.intern(words_).id;
+  return static_cast<std::uint32_t>(static_cast<std::size_t>(maps_[id].data() - maps_[0].data()) / kRunWords);
 }
 
 }  // namespace podwire::policy

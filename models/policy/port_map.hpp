@@ -1,5 +1,8 @@
 // Port maps: for every (protocol, port) a verdict, as hash-consed runs. A map covers the whole key space, so that a
 // lookup is one search and a later tier only changes what the runs say.
+//
+// A map is known by the place of its first run. That run begins at key 0 as all first runs do, so its first word is
+// free to tell how many runs there are: what a lookup reads is there in one load, mostly in one cache line.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +11,7 @@
 
 #include "models/policy/compiled.hpp"
 #include "models/policy/engine.hpp"
+#include "models/policy/grant_index.hpp"
 #include "models/policy/word_table.hpp"
 
 namespace podwire::policy {
@@ -17,20 +21,28 @@ class PortMaps {
   /// The map of a group towards a peer. Of NetworkPolicies: the least (policy, rule) that grants each port, a default
   /// deny elsewhere. Of the other tiers: the first rule that matches. They are laid over one another from the last
   /// tier to the first, so that a Pass finds what it passes to.
-  /// Rules stay what they are, so that the map does not depend on
-  /// the view; `view` is any that the group is in force in, and tells the order of policies. The verdicts name policies
-  /// by number.
+  /// Rules stay what they are, so that the map does not depend on the view; `view` is any that the group is in force
+  /// in, and tells the order of policies. The verdicts name policies by number.
   std::uint32_t evaluate(Compiled& compiled, const View& view, GroupId group, PeerId peer);
   /// `policy`, and the rival of a conflict, are numbers and not yet indices.
   Verdict lookup(std::uint32_t map, IpProtocol protocol, Port port) const {
-    const std::span<const std::uint32_t> words = maps_[map];
+    const std::uint32_t* run = maps_[0].data() + std::size_t{map} * kRunWords;
     const std::uint32_t key = key_of(protocol, port.number());
-    // The run that holds the key is in [run, run + count); halved without branches, for they cannot be predicted.
-    const std::uint32_t* run = words.data();
-    for (std::size_t count = words.size() / kRunWords; count > 1;) {
+    // The run that holds the key is in [run, run + count); halved without branches, for they cannot be predicted. Nor
+    // can the number of runs: three halvings, which settle up to eight, are always done (to one run they do
+    // nothing), so that the branch is taken by larger maps alone.
+    std::size_t count = run[0];
+    const auto halve = [&] {
       const std::size_t half = count / 2;
-      run = run[half * kRunWords] <= key ? run + half * kRunWords : run;
+      const std::uint32_t* const middle = run + half * kRunWords;
+      run = *middle <= key ? middle : run;  // where one run is left, both are the same
       count -= half;
+    };
+    halve();
+    halve();
+    halve();
+    while (count > 1) {
+      halve();
     }
     const std::uint32_t flags = run[2];
     return {.action = static_cast<Action>(flags & 0xf),
@@ -41,11 +53,12 @@ class PortMaps {
             .tier = static_cast<Tier>(flags >> 4 & 0xf)};
   }
   std::size_t word_count() const { return maps_.word_count(); }
-  std::size_t memory_bytes() const { return maps_.memory_bytes(); }
+  std::size_t memory_bytes() const { return maps_.memory_bytes() + grant_indexes_.memory_bytes(); }
   void clear() { maps_.clear(); }
 
  private:
-  static constexpr std::size_t kRunWords = 4;  // first key; policy; rule, cause, tier, action; rival
+  /// First key (of the first run, whose key is 0: the number of runs); policy; rule, cause, tier, action; rival.
+  static constexpr std::size_t kRunWords = 4;
 
   static std::uint32_t key_of(IpProtocol protocol, std::uint32_t port) {
     return static_cast<std::uint32_t>(protocol) << 16 | port;
@@ -88,6 +101,7 @@ class PortMaps {
   static void append(Runs& runs, std::uint32_t first, const Verdict& verdict);
 
   WordTable maps_;
+  GrantIndexes grant_indexes_;
   std::vector<Matching> matching_;  // scratch, kept for its capacity
   std::vector<Piece> pieces_;       // disjoint, ascending
   std::vector<TierRule> tier_rules_;

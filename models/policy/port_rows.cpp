@@ -2,13 +2,16 @@
 
 #include <algorithm>
 
+#include "models/policy/read_keys.hpp"
+
 namespace podwire::policy {
 
 namespace {
 
 constexpr std::uint32_t kNone = Compiled::kNone;
-/// Stands for "more than one namespace" in the index of rules.
+/// Stands for "more than a few namespaces" in the index of rules.
 constexpr std::uint32_t kManyNamespaces = 0xffff'fffe;
+constexpr std::uint32_t kFewNamespaces = 32;
 
 }  // namespace
 
@@ -51,13 +54,21 @@ void PortRows::index_rules() {
       block_rules_.emplace_back(r);
     } else if (words[0] == Compiled::kPods) {
       const std::span<const std::uint32_t> spaces = compiled_.namespace_sets[words[1]];
-      const bool is_single = spaces.size() == 2 && spaces[1] == spaces[0] + 1;
+      const bool is_of_few = size_of_ranges(spaces) <= kFewNamespaces;
       std::vector<cluster::Label> entrances = compiled_.selectors.entrances(SelectorId(words[2]), peer_counts_);
       if (entrances.empty()) {
         entrances.emplace_back();
       }
+      // Under each namespace where they are few: thousands of teams may all ask for the same `app` in their own.
       for (const cluster::Label& label : entrances) {
-        rule_index_.add(label, is_single ? spaces[0] : kManyNamespaces, r);
+        if (!is_of_few) {
+          rule_index_.add(label, kManyNamespaces, r);
+        }
+        for (std::size_t i = 0; is_of_few && i < spaces.size(); i += 2) {
+          for (std::uint32_t n = spaces[i]; n < spaces[i + 1]; ++n) {
+            rule_index_.add(label, n, r);
+          }
+        }
       }
     }
   }

@@ -289,9 +289,21 @@ void Compiler::split_atoms(View& before, View& view, std::vector<AddressRange>& 
   }
 }
 
-/// Classes of new shapes, and of those that have a label or a port name that was not read before.
+/// Classes of new shapes, and of those that have a label or a port name that was not read before. A class that is new
+/// because of a label remembers the one before: what selected that one and has not changed does not read the label.
 void Compiler::reclassify(std::vector<bool>& is_other_class) {
-  const std::vector<cluster::StringId> keys = mark_keys();
+  origins_.clear();
+  ReadKeys::Added keys = mark_keys();
+  std::sort(keys.begin(), keys.end());
+  const auto has_new_key = [&](const cluster::PodShape& shape, std::uint32_t where) {
+    auto key = std::lower_bound(keys.begin(), keys.end(), std::pair(where, cluster::StringId(0u)));
+    for (; key != keys.end() && key->first == where; ++key) {
+      if (cluster_->label_sets.value(shape.labels, key->second).is_valid()) {
+        return true;
+      }
+    }
+    return false;
+  };
   const bool has_new_names = port_names_ != rules_.port_name_count();
   port_names_ = rules_.port_name_count();
   std::vector<bool> is_renamed(cluster_->templates.size(), false);
@@ -306,6 +318,11 @@ void Compiler::reclassify(std::vector<bool>& is_other_class) {
   class_by_shape_.resize(cluster_->shapes.size());
   const auto renew = [&](std::size_t s) {
     const ClassId id = classify(cluster::ShapeId(s));
+    if (id.is_valid() && id.index() == groups_by_class_.size() + origins_.size()) {
+      const ClassId was = s < known ? class_by_shape_[s] : ClassId();
+      const bool is_by_label = was.is_valid() && out_.names_of(was) == out_.names_of(id);
+      origins_.push_back(is_by_label ? was : ClassId());
+    }
     if (s < known && id != class_by_shape_[s]) {
       is_other_class.resize(cluster_->shapes.size(), false);
       is_other_class[s] = true;
@@ -314,19 +331,27 @@ void Compiler::reclassify(std::vector<bool>& is_other_class) {
   };
   for (std::size_t s = keys.empty() && !has_new_names ? known : 0; s < cluster_->shapes.size(); ++s) {
     const cluster::PodShape& shape = cluster_->shapes[s];
-    const std::span<const cluster::Label> labels = cluster_->label_sets[shape.labels];
     const bool is_concerned = s >= known || (shape.pod_template.is_valid() && is_renamed[shape.pod_template.index()]) ||
-                              std::any_of(labels.begin(), labels.end(), [&](const cluster::Label& label) {
-                                return std::find(keys.begin(), keys.end(), label.key) != keys.end();
-                              });
+                              has_new_key(shape, shape.name_space.value()) || has_new_key(shape, ReadKeys::kEverywhere);
     if (is_concerned) {
       renew(s);
     }
   }
 }
 
-/// Groups of the classes whose namespaces have another segment, and of new classes.
+/// Groups of the classes whose namespaces have another segment, and of new classes: as their origins, or from nothing.
 void Compiler::regroup(std::span<const Replaced> replaced, std::vector<bool>& is_touched) {
+  std::vector<std::uint32_t> without_origin;
+  for (std::uint32_t c = static_cast<std::uint32_t>(groups_by_class_.size()); c < out_.classes.size(); ++c) {
+    const ClassId origin = origins_[c + origins_.size() - out_.classes.size()];
+    const std::array groups = origin.is_valid() ? groups_by_class_[origin.index()] : std::array<GroupId, 2>();
+    groups_by_class_.push_back(groups);
+    if (origin.is_valid()) {
+      classes_by_namespace_[out_.classes[c][0]].push_back(c);
+    } else {
+      without_origin.push_back(c);
+    }
+  }
   std::vector<bool> sees_all(is_touched.size(), false);  // an admin policy's subject
   std::vector<std::pair<std::uint32_t, Replaced>> by_namespace;
   std::vector<Replaced> admins;
@@ -364,9 +389,9 @@ void Compiler::regroup(std::span<const Replaced> replaced, std::vector<bool>& is
       }
     }
   }
-  for (std::uint32_t c = static_cast<std::uint32_t>(groups_by_class_.size()); c < out_.classes.size(); ++c) {
+  for (const std::uint32_t c : without_origin) {
     classes_by_namespace_[out_.classes[c][0]].push_back(c);
-    groups_by_class_.push_back(groups_from_nothing(ClassId(c)));
+    groups_by_class_[c] = groups_from_nothing(ClassId(c));
   }
 }
 

@@ -12,6 +12,7 @@ namespace podwire::config {
 namespace {
 
 constexpr std::size_t kMostListed = 16;  // known keys named in a message
+constexpr std::size_t kRoomForKeys = 12;
 
 std::string joined(std::span<const std::string_view> words) {
   std::string text;
@@ -20,6 +21,17 @@ std::string joined(std::span<const std::string_view> words) {
     text += word;
   }
   return text;
+}
+
+/// In the order in which they were first asked for.
+std::vector<std::string_view> distinct(const std::vector<std::string>& asked) {
+  std::vector<std::string_view> keys;
+  for (const std::string& key : asked) {
+    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+      keys.push_back(key);
+    }
+  }
+  return keys;
 }
 
 std::vector<Node> children(Node node) {
@@ -55,9 +67,10 @@ void ObjectReader::error(std::string code, std::string message, Node where, std:
 }
 
 Node ObjectReader::get(std::string_view key) {
-  if (std::find(known_.begin(), known_.end(), key) == known_.end()) {
-    known_.emplace_back(key);
+  if (known_.empty()) {
+    known_.reserve(kRoomForKeys);
   }
+  known_.emplace_back(key);  // repeated or not: pods are read by the million, messages are rare
   return node_.find(key);
 }
 
@@ -168,7 +181,7 @@ void ObjectReader::finish() {
   if (!node_.is_mapping()) {
     return;
   }
-  std::vector<std::string_view> known(known_.begin(), known_.end());
+  const std::vector<std::string_view> known = distinct(known_);
   for (const Node member : node_) {
     if (std::find(known.begin(), known.end(), member.key()) != known.end()) {
       continue;

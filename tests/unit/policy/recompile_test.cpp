@@ -1,8 +1,11 @@
 // States that follow one another: what they share, and what stays true of the earlier ones.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "models/policy/compiled.hpp"
 #include "models/policy/engine.hpp"
+#include "models/policy/read_keys.hpp"
 #include "tests/support/small_cluster.hpp"
 
 namespace podwire::policy {
@@ -99,6 +102,72 @@ TEST_F(RecompileTest, AStateThatIsReleasedStillTellsNames) {
   before.release();
   EXPECT_EQ(before.deciding_rule(Direction::ingress, denied), "default deny ingress (one/m)");
   EXPECT_EQ(deciding(after, "203.0.113.7"), "no-policy");
+}
+
+cluster::LabelSelector versioned() {
+  cluster::LabelSelector selector;
+  selector.requirements.push_back({.key = "version", .values = {"v1"}});
+  return selector;
+}
+
+TEST(ReadKeysTest, AKeyThatIsReadInOneNamespaceTellsNoPodsOfAnotherApart) {
+  test::SmallCluster plain;
+  plain.namespaces = {{"one", {}}, {"two", {}}};
+  plain.node_addresses = {IpAddress::v4(192, 168, 0, 1)};
+  for (const char* name_space : {"one", "two"}) {
+    for (const char* version : {"v1", "v2"}) {
+      plain.pods.push_back({.name_space = name_space, .name = version, .labels = {{"version", version}}});
+    }
+  }
+  const cluster::Cluster cluster = plain.build();
+  const cni::Profile profile;
+  PolicySet set = {.network_policies = {policy_of("m")}};
+  set.network_policies[0].pod_selector = versioned();
+  PolicyEngine before(cluster, set, profile);
+  const auto are_alike = [](const PolicyEngine& engine, std::size_t a, std::size_t b) {
+    return engine.class_of(cluster::PodId(a)) == engine.class_of(cluster::PodId(b));
+  };
+  EXPECT_FALSE(are_alike(before, 0, 1));
+  EXPECT_TRUE(are_alike(before, 2, 3));
+
+  PolicySet wider = set;  // now pods of both namespaces are asked for their version
+  PeerRule& peer = wider.network_policies[0].ingress.emplace_back().peers.emplace_back();
+  peer.namespace_selector = cluster::LabelSelector();
+  peer.pod_selector = versioned();
+  PolicyEngine after = before.next(cluster, wider);
+  EXPECT_FALSE(are_alike(after, 2, 3));
+  EXPECT_TRUE(are_alike(before, 2, 3));
+  const auto is_let_in = [&](std::size_t from) {
+    return after
+        .verdict(Direction::ingress, {.pod = cluster::PodId(0u)}, {.pod = cluster::PodId(from)}, IpProtocol::tcp,
+                 Port(80))
+        .is_allowed();
+  };
+  EXPECT_TRUE(is_let_in(2));
+  EXPECT_FALSE(is_let_in(3));
+}
+
+TEST(ReadKeysTest, OfManyNamespacesAKeyCountsEverywhere) {
+  ReadKeys keys;
+  keys.resize(2, 100);
+  const cluster::StringId first(0u);
+  const cluster::StringId second(1u);
+  ReadKeys::Added added;
+  keys.add(first, std::array<std::uint32_t, 4>{3, 5, 9, 10}, added);  // 3, 4 and 9
+  EXPECT_EQ(added, (ReadKeys::Added{{3, first}, {4, first}, {9, first}}));
+  EXPECT_TRUE(keys.contains(4, first));
+  EXPECT_FALSE(keys.contains(5, first));
+  EXPECT_FALSE(keys.contains(4, second));
+  added.clear();
+  keys.add(first, std::array<std::uint32_t, 2>{4, 6}, added);  // 4 is known
+  EXPECT_EQ(added, (ReadKeys::Added{{5, first}}));
+  added.clear();
+  keys.add(first, std::array<std::uint32_t, 2>{0, 100}, added);
+  EXPECT_EQ(added, (ReadKeys::Added{{ReadKeys::kEverywhere, first}}));
+  EXPECT_TRUE(keys.contains(77, first));
+  added.clear();
+  keys.add(first, std::array<std::uint32_t, 2>{0, 100}, added);
+  EXPECT_TRUE(added.empty());
 }
 
 }  // namespace
