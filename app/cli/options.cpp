@@ -167,6 +167,8 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.folder = last_text(values, "folder").value_or("");
   line.is_forced = is_switched_on(values, "force");
   line.prints_collect = is_switched_on(values, "print-collect");
+  line.flows = texts(values, "flows");
+  line.max_workloads = last_text(values, "max-workloads").value_or("");
   line.wants_exposure = is_switched_on(values, "exposure");
   line.wants_trace = is_switched_on(values, "trace");
   line.wants_entry_points = is_switched_on(values, "entry-points");

@@ -82,6 +82,8 @@ struct CommandLine {
   std::vector<std::string> pruned;        // --prune: namespaces
   std::string max_disagreement;           // --max-disagreement: "" for the default
   std::string max_age;                    // --max-age
+  std::vector<std::string> flows;         // --flows
+  std::string max_workloads;              // --max-workloads: "" for the default
 };
 
 /// Parses the words after the verb. Nothing and `problem` when they are no use.

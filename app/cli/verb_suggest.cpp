@@ -80,6 +80,7 @@ Exit suggest_recorded(const CommandLine& line, analysis::SuggestOptions options)
   }
   const cluster::Cluster& cluster = loaded->policy_sets.front().cluster();
   options.objects = loaded->stores.back().get();
+  options.profile = &loaded->policy_sets.front().profile();
   analysis::Suggester suggester(cluster, options);
   flows::MappingOptions mapping;
   mapping.pod_starts = scenario::pod_starts(*options.objects, cluster);
@@ -114,6 +115,7 @@ Exit suggest_played(const CommandLine& line, analysis::SuggestOptions options) {
   scenario::BatchControl control(scenario::run_count(*loaded));
   const scenario::BatchResult batch = scenario::play_batch(*loaded, {}, control);
   options.objects = plan.stores.empty() ? nullptr : plan.stores.front();
+  options.profile = &plan.profile();
   analysis::Suggester suggester(plan.cluster(), options);
   for (const scenario::RunRecord& run : batch.runs) {
     scenario::each_played(

@@ -38,7 +38,10 @@ constexpr OptionDoc kOptions[] = {
     {"min-count", 0, "N", "what was seen less often gets no rule (default: 1)"},
     {"folder", 'o', "FOLDER", "where the scenario is written; made if it is not there"},
     {"force", 0, "", "replace a scenario that is there already"},
-    {"print-collect", 0, "", "print the read-only commands that collect a dump, as a shell script"},
+    {"print-collect", 0, "", "print the read-only commands that collect a dump and flows, as a shell script"},
+    {"flows", 0, "FILE",
+     "recorded flows (Hubble's JSON, Calico's flow logs, CSV; .gz, .zst, -), which become workloads; may be repeated"},
+    {"max-workloads", 0, "N", "how many workloads flows become at most, the largest first (default: 100)"},
     {"candidate", 0, "PATH", "what is to be applied: a folder, a file, - for standard input, or REV:PATH of git"},
     {"prune", 0, "NAMESPACES",
      "NetworkPolicies of these namespaces go unless the candidate has them (kubectl apply --prune); `namespaces` "
@@ -140,11 +143,12 @@ constexpr std::string_view kProbeExamples[] = {
     "podwire probe manifests/ --to pod --ports TCP/8080 --step deny.yaml --at 200ms",
     "podwire probe manifests/ --ports TCP/80 --compare measured.csv",
 };
-constexpr std::string_view kInitOptions[] = {"cluster",     "folder", "force", "print-collect",
-                                             "ignore-kind", "color",  "quiet", "help"};
+constexpr std::string_view kInitOptions[] = {"cluster", "flows",         "max-workloads", "folder", "force",
+                                             "quiet",   "print-collect", "ignore-kind",   "color",  "help"};
 constexpr std::string_view kInitExamples[] = {
     "podwire init --print-collect | sh",
     "podwire init --cluster podwire-dump/ -o my-cluster",
+    "podwire init --cluster podwire-dump/ --flows podwire-dump.flows.json -o my-cluster && podwire run my-cluster",
     "kubectl get all,networkpolicies,nodes,namespaces,endpointslices -A -o json | podwire init --cluster - -o "
     "my-cluster",
 };
@@ -179,11 +183,14 @@ std::string format_names(const VerbDoc& verb) {
 }
 
 constexpr VerbDoc kVerbs[] = {
-    {"init", "", "make a scenario out of a live cluster's dump",
+    {"init", "", "make a scenario out of a live cluster's dump, and of recorded flows if there are",
      "Reads what `kubectl get -o json|yaml` wrote (files, folders, packed ones too) and writes a folder with "
      "scenario.yaml and a stripped copy of the dump. Each line of the scenario says what it was detected from, or that "
      "it is assumed. managedFields, last-applied annotations, env values (but the peers they name, without "
-     "credentials), ConfigMaps and Secrets are dropped. Exit status: 0, 2 bad input.",
+     "credentials), ConfigMaps and Secrets are dropped. Recorded flows become its workloads: who called whom, on which "
+     "port, at the rate observed. Flows recorded as dropped become expectations, in comments for you to turn on; "
+     "lookups (podwire plays its own DNS) and flows that cannot be mapped or played are counted, with the reason. "
+     "Exit status: 0, 2 bad input.",
      kInitOptions, kInitExamples},
     {"run", "PATH…", "play a scenario: what connects, what breaks, why, and how slowly",
      "Plays every policy set of a scenario (a folder with scenario.yaml, or the file) under every seed, prints a table "

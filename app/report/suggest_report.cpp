@@ -40,8 +40,10 @@ ordered_json peers_json(const SuggestedPeer& peer) {
   }
   for (std::size_t i = 0; i < peer.blocks.size(); ++i) {
     ordered_json block = {{"cidr", peer.blocks[i].to_string()}};
-    for (std::size_t e = 0; i == 0 && e < peer.except.size(); ++e) {
-      block["except"].push_back(peer.except[e].to_string());
+    for (const Cidr& except : peer.except) {
+      if (peer.blocks[i].contains(except)) {
+        block["except"].push_back(except.to_string());
+      }
     }
     peers.push_back({{"ipBlock", std::move(block)}});
   }

@@ -59,8 +59,8 @@ InitFact proxy_fact(const Finding& finding) {
 
 class ScenarioWriter {
  public:
-  ScenarioWriter(const Scenario& loaded, const InitPlan& plan, const DetectedCluster& found)
-      : loaded_(loaded), plan_(plan), found_(found) {}
+  ScenarioWriter(const Scenario& loaded, const InitPlan& plan, const DetectedCluster& found, const InitTraffic* traffic)
+      : loaded_(loaded), plan_(plan), found_(found), traffic_(traffic) {}
 
   std::string text(const std::string& name) {
     comment(0, fmt::format("Written by `podwire init` from {} ({} objects). Look at each line that says \"assumed\".",
@@ -79,12 +79,14 @@ class ScenarioWriter {
     field("clusterDomain", "cluster domain");
     dns();
     unmodelled();
+    out_.append(traffic_ != nullptr ? traffic_->listens : "");
     line(1, "policySets:", "");
     line(2, "current: {base: cluster}", "the policies of the dump");
     comment(2,
             "candidate: {base: cluster, apply: [policies/]}: put the manifests of your change into policies/ and take "
             "the # away");
-    return std::move(out_);
+    out_.append(traffic_ != nullptr ? traffic_->rest : "");
+    return out_.take();
   }
 
  private:
@@ -148,29 +150,19 @@ class ScenarioWriter {
     }
   }
 
-  void line(unsigned depth, const std::string& text, const std::string& remark) {
-    constexpr std::size_t kRemarkColumn = 40;
-    out_ += std::string(2 * std::size_t{depth}, ' ') + text;
-    if (!remark.empty()) {
-      const std::size_t width = 2 * std::size_t{depth} + text.size();
-      out_ += std::string(width + 2 < kRemarkColumn ? kRemarkColumn - width : 2, ' ') + "# " + printable(remark, 2000);
-    }
-    out_ += '\n';
-  }
-
-  void comment(unsigned depth, const std::string& text) {
-    out_ += std::string(2 * std::size_t{depth}, ' ') + "# " + printable(text, 2000) + "\n";
-  }
+  void line(unsigned depth, const std::string& text, const std::string& remark) { out_.line(depth, text, remark); }
+  void comment(unsigned depth, const std::string& text) { out_.comment(depth, text); }
 
   const Scenario& loaded_;
   const InitPlan& plan_;
   const DetectedCluster& found_;
-  std::string out_;
+  const InitTraffic* traffic_;
+  CommentedYaml out_;
 };
 
 }  // namespace
 
-InitPlan plan_init(SourceMap& sources, const Scenario& loaded, const std::string& name) {
+InitPlan plan_init(SourceMap& sources, const Scenario& loaded, const std::string& name, const InitTraffic* traffic) {
   PODWIRE_CHECK(loaded.is_manifests && !loaded.stores.empty(), "scenario",
                 "init reads manifests and keeps their objects");
   // The layers' store is the last one kept; those before it are what policy sets apply, which manifests have none of.
@@ -194,7 +186,10 @@ InitPlan plan_init(SourceMap& sources, const Scenario& loaded, const std::string
                           .basis = "detected; verdicts that they may change are unknown",
                           .is_assumed = false});
   }
-  plan.scenario_text = ScenarioWriter(loaded, plan, found).text(name);
+  if (traffic != nullptr) {
+    plan.facts.insert(plan.facts.end(), traffic->facts.begin(), traffic->facts.end());
+  }
+  plan.scenario_text = ScenarioWriter(loaded, plan, found, traffic).text(name);
   return plan;
 }
 
@@ -228,10 +223,12 @@ done
 kubectl -n kube-system get configmap kube-proxy kubeadm-config coredns cilium-config --ignore-not-found -o json \
   >podwire-dump/configmaps.json
 # Recorded flows of the last hour, where Hubble runs (https://docs.cilium.io, "hubble observe").
+# Calico's are what Whisker's API answers (GET /flows): give that file with --flows.
+flows=
 if command -v hubble >/dev/null; then
-  hubble observe --since 1h --output json >podwire-dump.flows.json
+  hubble observe --since 1h --output json >podwire-dump.flows.json && flows=" --flows podwire-dump.flows.json"
 fi
-echo "now: podwire init --cluster podwire-dump/ -o my-cluster"
+echo "now: podwire init --cluster podwire-dump/$flows -o my-cluster"
 )";
 }
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "app/scenario/detect_cluster.hpp"
+#include "app/scenario/init_text.hpp"
+#include "app/scenario/init_traffic.hpp"
 #include "app/scenario/load.hpp"
 #include "app/scenario/strip_dump.hpp"
 
@@ -13,22 +15,16 @@ namespace podwire::scenario {
 
 inline constexpr const char* kInitDumpName = "cluster.json";
 
-/// One line about the cluster, for the scenario's comments and for the terminal.
-struct InitFact {
-  std::string topic;  // "network plugin"
-  std::string value;  // "calico-vxlan@3.27.2"
-  std::string basis;  // "detected from DaemonSet kube-system/calico-node", "assumed: …"
-  bool is_assumed = false;
-};
-
 struct InitPlan {
   std::string scenario_text;  // scenario.yaml
   StrippedDump dump;          // cluster.json beside it
   std::vector<InitFact> facts;
 };
 
-/// `name`: metadata.name. `loaded` are manifests, loaded with LoadOptions::keeps_objects.
-InitPlan plan_init(SourceMap& sources, const Scenario& loaded, const std::string& name);
+/// `name`: metadata.name. `loaded` are manifests, loaded with LoadOptions::keeps_objects. `traffic`: what to play, if
+/// flows were recorded; null otherwise.
+InitPlan plan_init(SourceMap& sources, const Scenario& loaded, const std::string& name,
+                   const InitTraffic* traffic = nullptr);
 
 /// The read-only commands that collect what podwire reads, as a shell script.
 std::string collect_script();

@@ -17,6 +17,9 @@ namespace {
 using cluster::Cluster;
 
 constexpr std::string_view kOwnNamespaces[] = {"kube-system", "kube-public", "kube-node-lease"};
+// Of more nodes than these, and of more pods outside of the pods' ranges, addresses are not excepted one by one.
+constexpr std::size_t kMostExceptedNodes = 64;
+constexpr std::size_t kMostExceptedPods = 256;
 // RFC 1918: what a log means by a private network (see impact_judge.cpp).
 constexpr std::string_view kPrivate[] = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"};
 
@@ -39,6 +42,7 @@ struct Edge {
 
 struct Seen {
   Evidence passed;
+  std::uint64_t own_node = 0;  // of these, from the very node of the pod
   std::uint64_t dropped = 0;
 };
 
@@ -114,13 +118,25 @@ struct Suggester::Impl {
     return std::nullopt;
   }
 
-  void take(const Edge& edge, const Evidence& evidence, bool is_dropped) {
+  const cni::PolicySemantics& semantics() const {
+    static const cni::PolicySemantics kOfTheApi;
+    return options.profile == nullptr ? kOfTheApi : options.profile->policy;
+  }
+
+  void take(const Edge& edge, const Evidence& evidence, bool is_dropped, bool is_own_node = false) {
     Seen& seen = edges[edge];
     if (is_dropped) {
       seen.dropped += evidence.count;
     } else {
       seen.passed.add(evidence);
+      seen.own_node += is_own_node ? evidence.count : 0;
     }
+  }
+
+  // A pod that stands for others like it may run elsewhere.
+  bool is_from_own_node(const EdgeEnd& source, const flows::End& destination) const {
+    return source.sort == EndSort::node && destination.kind == flows::EndKind::pod && destination.is_exact &&
+           cluster.pods[destination.id].node == cluster::NodeId(source.id);
   }
 
   void add(const flows::Connection& connection, std::uint64_t count) {
@@ -148,7 +164,7 @@ struct Suggester::Impl {
       return;
     }
     take({.source = *source, .destination = *destination, .protocol = *protocol, .port = connection.destination_port},
-         evidence, is_dropped);
+         evidence, is_dropped, is_from_own_node(*source, connection.destination));
   }
 
   // Dialled by the Service, before translation: any of its backends may have answered.
@@ -238,6 +254,12 @@ class PolicyMaker {
     return end.sort == EndSort::subject && namespaces_.contains(in_.subjects.all()[end.id].name_space.value());
   }
 
+  // Selectors select no nodes, and ipBlocks do not where the network plugin knows nodes by something else.
+  bool is_beyond_rules(const Edge& edge) const {
+    return !in_.semantics().ip_block_matches_nodes &&
+           (edge.source.sort == EndSort::node || edge.destination.sort == EndSort::node);
+  }
+
   void sort_edges() {
     for (const auto& [edge, seen] : in_.edges) {
       const bool to = concerns(edge.destination);
@@ -250,6 +272,12 @@ class PolicyMaker {
         if (in_.is_dns(edge) && from) {
           without_dns_.insert(edge.source.id);
         }
+        continue;
+      }
+      if (is_beyond_rules(edge)) {
+        const std::uint64_t own = in_.semantics().own_node_is_allowed ? seen.own_node : 0;
+        from_own_node_ += own;
+        with_nodes_ += seen.passed.count - own;
         continue;
       }
       if (seen.passed.count < in_.options.threshold) {
@@ -401,15 +429,15 @@ class PolicyMaker {
           break;
         }
         case EndSort::public_network:
+          rule.peer = wide_peer({*Cidr::parse("0.0.0.0/0")}, private_blocks(), {});
           rule.peer.name = "public addresses, which the log does not tell";
-          rule.peer.blocks = {*Cidr::parse("0.0.0.0/0")};
-          rule.peer.except = private_blocks();
           has_untold_ = true;
           rules.push_back(std::move(rule));
           break;
         case EndSort::private_network:
+          // Nodes among them, which the log may mean.
+          rule.peer = wide_peer(private_blocks(), {}, {});
           rule.peer.name = "private addresses, which the log does not tell";
-          rule.peer.blocks = private_blocks();
           has_untold_ = true;
           rules.push_back(std::move(rule));
           break;
@@ -458,38 +486,114 @@ class PolicyMaker {
     }
     widened_ += addresses.size();
     peer.name = fmt::format("{} addresses outside, too many to list", addresses.size());
-    const bool has_v6 = !addresses.back().is_v4() || !addresses.front().is_v4();
+    const std::string name = peer.name;
     if (addresses.front().is_v4() || addresses.back().is_v4()) {
-      peer.blocks.push_back(*Cidr::parse("0.0.0.0/0"));
-      for (const Cidr& inside : {cluster_.pod_cidr, cluster_.service_cidr}) {
-        if (inside.family() == IpFamily::v4 && inside.length() > 0) {
-          peer.except.push_back(inside);
-        }
-      }
-      for (const auto& [edge, seen] : in_.edges) {
-        for (const EdgeEnd& end : {edge.source, edge.destination}) {
-          if (seen.dropped > 0 && end.sort == EndSort::address && end.ip.is_v4()) {
-            peer.except.push_back(alone(end.ip));
-          }
-        }
-      }
-      std::sort(peer.except.begin(), peer.except.end());
-      peer.except.erase(std::unique(peer.except.begin(), peer.except.end()), peer.except.end());
+      peer = wide_peer({*Cidr::parse("0.0.0.0/0")}, nodes_to_except(), addresses);
+      peer.name = name;
     }
-    if (has_v6) {
-      for (const IpAddress ip : addresses) {
-        if (!ip.is_v4()) {
-          peer.blocks.push_back(alone(ip));
-        }
+    for (const IpAddress ip : addresses) {
+      if (!ip.is_v4()) {
+        peer.blocks.push_back(alone(ip));
       }
     }
     return peer;
+  }
+
+  // IPv4 blocks without what they must not open: the cluster's own addresses, `besides`, and addresses that were
+  // dropped somewhere unless they are among `seen`.
+  SuggestedPeer wide_peer(const std::vector<Cidr>& blocks, std::vector<Cidr> besides,
+                          const std::vector<IpAddress>& seen) {
+    find_inside();
+    for (const IpAddress ip : dropped_addresses_) {
+      if (!std::binary_search(seen.begin(), seen.end(), ip)) {
+        besides.push_back(alone(ip));
+      }
+    }
+    const std::vector<Cidr>& inside = *inside_;
+    besides.insert(besides.end(), inside.begin(), inside.end());
+    std::sort(besides.begin(), besides.end());
+    besides.erase(std::unique(besides.begin(), besides.end()), besides.end());
+    SuggestedPeer peer;
+    for (const Cidr& block : blocks) {
+      if (std::none_of(inside.begin(), inside.end(), [&](const Cidr& range) { return range.contains(block); })) {
+        peer.blocks.push_back(block);
+      }
+    }
+    for (const Cidr& except : besides) {
+      const bool is_redundant = std::any_of(
+          besides.begin(), besides.end(), [&](const Cidr& other) { return other != except && other.contains(except); });
+      if (!is_redundant && std::any_of(peer.blocks.begin(), peer.blocks.end(),
+                                       [&](const Cidr& block) { return block.contains(except); })) {
+        peer.except.push_back(except);
+      }
+    }
+    return peer;
+  }
+
+  // Where pods and Services have their addresses, and which addresses were dropped anywhere.
+  void find_inside() {
+    if (inside_) {
+      return;
+    }
+    std::vector<Cidr>& ranges = inside_.emplace();
+    const auto is_known = [&](const Cidr& range) {
+      return std::any_of(ranges.begin(), ranges.end(), [&](const Cidr& r) { return r.contains(range); });
+    };
+    const auto add = [&](const Cidr& range) {
+      if (range.family() == IpFamily::v4 && range.length() > 0 && !is_known(range)) {
+        ranges.push_back(range);
+      }
+    };
+    add(cluster_.pod_cidr);
+    add(cluster_.service_cidr);
+    for (const cluster::Node& node : cluster_.nodes) {
+      add(node.pod_cidr);
+    }
+    const std::size_t most = ranges.size() + kMostExceptedPods;
+    for (std::size_t p = 0; p < cluster_.pods.size() && !opens_pods_; ++p) {
+      if (!cluster_.shape(cluster::PodId(p)).is_host_network && cluster_.pods[p].ip.is_v4()) {
+        add(alone(cluster_.pods[p].ip));
+        opens_pods_ = ranges.size() > most;
+      }
+    }
+    for (const auto& [edge, traffic] : in_.edges) {
+      for (const EdgeEnd& end : {edge.source, edge.destination}) {
+        if (traffic.dropped > 0 && end.sort == EndSort::address && end.ip.is_v4()) {
+          dropped_addresses_.insert(end.ip);
+        }
+      }
+    }
+  }
+
+  std::vector<Cidr> nodes_to_except() {
+    std::vector<Cidr> nodes;
+    if (!in_.semantics().ip_block_matches_nodes) {
+      return nodes;
+    }
+    if (cluster_.nodes.size() > kMostExceptedNodes) {
+      opens_nodes_ = true;
+      return nodes;
+    }
+    for (const cluster::Node& node : cluster_.nodes) {
+      for (const IpAddress ip : node.addresses) {
+        nodes.push_back(alone(ip));
+      }
+    }
+    return nodes;
   }
 
   void note(std::uint64_t count, std::string_view text) {
     if (count > 0) {
       result_.notes.push_back(fmt::format(fmt::runtime(text), count));
     }
+  }
+
+  bool has_except() const {
+    const auto any = [](const std::vector<SuggestedRule>& rules) {
+      return std::any_of(rules.begin(), rules.end(), [](const SuggestedRule& r) { return !r.peer.except.empty(); });
+    };
+    return std::any_of(result_.policies.begin(), result_.policies.end(),
+                       [&](const SuggestedPolicy& p) { return any(p.ingress) || any(p.egress); });
   }
 
   // NetworkPolicies add up: what others allow stays allowed.
@@ -534,9 +638,33 @@ class PolicyMaker {
     note(in_.icmp, "connections of ICMP, of which NetworkPolicies do not speak: {}");
     note(in_.portless, "connections without a destination port, without a rule: {}");
     note(widened_, "addresses outside, too many to list, whose rules let in or out every address outside: {}");
+    if (with_nodes_ > 0) {
+      result_.notes.push_back(fmt::format(
+          "connections from or to nodes, without a rule, because under {} no NetworkPolicy can allow them (its ipBlock "
+          "matches no node; allow them by the plugin's own means, or they are denied): {}",
+          in_.options.profile->name, with_nodes_));
+    }
+    note(from_own_node_, "connections from a pod's own node, which need no rule: {}");
+    if (opens_nodes_) {
+      result_.notes.emplace_back("rules that let in or out every address outside let nodes in or out, too");
+    }
+    if (opens_pods_) {
+      result_.notes.emplace_back(
+          "wide rules for addresses let pods in or out, too: many pods lie outside of the ranges "
+          "that the cluster says");
+    }
+    if (!in_.semantics().except_is_honoured && has_except()) {
+      result_.notes.push_back(fmt::format("under {} `except` has no effect: rules with it are wider than they say",
+                                          in_.options.profile->name));
+    }
+    if (!in_.semantics().is_enforced) {
+      result_.notes.push_back(fmt::format("under {} no policy has an effect", in_.options.profile->name));
+    }
     if (has_nodes_) {
       result_.notes.emplace_back(
-          "nodes are named by their addresses; some network plugins do not match nodes by ipBlock");
+          in_.options.profile == nullptr
+              ? "nodes are named by their addresses; some network plugins do not match nodes by ipBlock"
+              : "nodes are named by their addresses: new nodes need new rules");
     }
     if (has_untold_) {
       result_.notes.emplace_back("the log does not tell all addresses outside: rules for them are wide");
@@ -570,8 +698,14 @@ class PolicyMaker {
   std::uint64_t rare_ = 0;
   std::uint64_t rare_count_ = 0;
   std::uint64_t widened_ = 0;
+  std::uint64_t with_nodes_ = 0;                         // connections that no rule can allow
+  std::uint64_t from_own_node_ = 0;                      // that need none
   std::set<std::pair<std::string, std::string>> names_;  // in use: namespace, name
   bool has_nodes_ = false;
+  bool opens_nodes_ = false;
+  bool opens_pods_ = false;
+  std::optional<std::vector<Cidr>> inside_;
+  std::set<IpAddress> dropped_addresses_;
   bool has_untold_ = false;
 };
 

@@ -5,7 +5,8 @@
 // namespace: a default deny of both directions, DNS for all its pods, and a policy for each subject that took part in a
 // connection, one rule a peer, with the evidence for it. An edge (subject or address, subject or address, protocol,
 // port) becomes a rule when it was seen often enough and never dropped: what was recorded as dropped is not legalised.
-// What cannot be said by a NetworkPolicy (ICMP, ends that are not in the dump, pods without stable labels) is a note.
+// What cannot be said by a NetworkPolicy (ICMP, ends that are not in the dump, pods without stable labels, nodes where
+// the network plugin matches none by ipBlock) is a note.
 //
 // Left out: named ports, port ranges (each port seen is listed), names of hosts outside.
 #pragma once
@@ -20,6 +21,7 @@
 
 #include "models/cluster/cluster.hpp"
 #include "models/cluster/objects.hpp"
+#include "models/cni/profile.hpp"
 #include "models/flows/merge.hpp"
 
 namespace podwire::analysis {
@@ -40,7 +42,7 @@ struct SuggestedPeer {
   std::string name_space = {};  // of pods; "" for addresses
   StableSelector pods = {};
   std::vector<Cidr> blocks = {};  // of addresses
-  std::vector<Cidr> except = {};  // of the first block
+  std::vector<Cidr> except = {};  // each within one of the blocks, and taken out of it
   std::string name = {};          // for the comment: "shop/web[Deployment]", "3 addresses outside"
 };
 
@@ -74,6 +76,8 @@ struct SuggestOptions {
   std::size_t most_addresses = 32;      // outside, in one rule; more become every address outside
   /// Where owners' selectors and the layers' objects are: may be null.
   const cluster::ObjectStore* objects = nullptr;
+  /// The network plugin that is to enforce the policies; null: one that does what the API says.
+  const cni::Profile* profile = nullptr;
 };
 
 /// Keys that change with a rollout, a replica or a release, and never select in a suggestion.
@@ -82,7 +86,7 @@ bool is_stable_label(std::string_view key);
 /// Takes connections one by one; memory is the distinct edges.
 class Suggester {
  public:
-  /// The cluster and the options' store must outlive it.
+  /// The cluster and what the options point to must outlive it.
   Suggester(const cluster::Cluster& cluster, SuggestOptions options);
   ~Suggester();
   Suggester(Suggester&&) noexcept;

@@ -131,10 +131,11 @@ Result<Candidates> load_candidates(std::string_view name, const Overrides& overr
   Candidates candidates;
   Choice choice{.names = {std::string(name)}, .note = ""};
   Diagnostics diagnostics;
+  std::optional<Version> version;
   if (at != std::string_view::npos) {
     const std::string_view text = name.substr(at + 1);
     const auto base = load_profile(name.substr(0, at), {}, span);
-    const auto version = parse_version(text);
+    version = parse_version(text);
     if (!base) {
       return Result<Candidates>(base.diagnostics());
     }

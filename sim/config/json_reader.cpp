@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -71,6 +72,7 @@ class JsonReader {
   enum class Expect : std::uint8_t { root, value, value_or_end, key, key_or_end, colon, comma_or_end };
 
   bool find_structure(bool is_padded);
+  std::size_t count_values() const;
   void report_stage1(simdjson::error_code error);
   bool take(std::uint32_t at, std::uint32_t next);
   bool take_root(std::uint32_t at, std::uint32_t next);
@@ -162,13 +164,27 @@ void JsonReader::report_stage1(simdjson::error_code error) {
        in_string ? "add the closing \"" : "", !in_string);
 }
 
+/// What begins a value: every structural position but punctuation, and keys, of which each has its colon.
+std::size_t JsonReader::count_values() const {
+  std::size_t values = 0;
+  std::size_t colons = 0;
+  for (std::uint32_t i = 0; i < structure_->n_structural_indexes; ++i) {
+    const char c = text_[structure_->structural_indexes[i]];
+    colons += c == ':' ? 1 : 0;
+    values += c == ':' || c == ',' || c == '}' || c == ']' ? 0 : 1;
+  }
+  return values > colons ? values - colons : 0;
+}
+
 JsonOutcome JsonReader::read(bool is_padded) {
   if (!find_structure(is_padded)) {
     return perhaps_yaml_ ? JsonOutcome::perhaps_yaml : JsonOutcome::done;
   }
   const std::uint32_t count = structure_->n_structural_indexes;
   const std::uint32_t* const positions = structure_->structural_indexes.get();
-  builder_.reserve(count / 4 + 16);  // a member is `"key" : value ,`
+  // One more node than there is room for would copy them all, and a dump has millions. Text that is all brackets gets
+  // no more room than text that says something needs (a member of a dump takes about 20 bytes).
+  builder_.reserve(std::min(count_values(), text_.size() / 8) + 16);
   const auto size = static_cast<std::uint32_t>(text_.size());
   for (std::uint32_t i = 0; i < count; ++i) {
     if (!take(positions[i], i + 1 < count ? positions[i + 1] : size)) {

@@ -182,7 +182,8 @@ class Log:
     def __init__(self, world):
         self.world, self.lines, self.rows, self.truth = world, [], [], {
             "newlyDenied": {}, "newlyAllowed": {}, "stillAllowed": 0, "stillDenied": 0, "unknown": 0, "compared": 0,
-            "disagree": 0, "connections": 0, "records": 0, "replies": 0, "merged": 0, "unmapped": {}}
+            "disagree": 0, "connections": 0, "records": 0, "replies": 0, "merged": 0, "unmapped": {},
+            "traffic": {}}
         self.used, self.seen, self.next_port = {}, set(), {}
         self.ends = {}
 
@@ -239,7 +240,13 @@ class Log:
         else:
             truth["stillAllowed" if before else "stillDenied"] += 1
 
+    def traffic(self, source_name, target, port, passed):
+        """What was recorded of each pair: connections that passed, and that were dropped."""
+        seen = self.truth["traffic"].setdefault(f"{source_name} {target.full} {port}", [0, 0])
+        seen[0 if passed else 1] += 1
+
     def reports(self, time, source, source_pod, target, target_pod, port, egress, ingress, source_end=None):
+        self.traffic(source.full, target, port, egress and ingress)
         ports = (self.port_of(source_pod[0]), port)
         ends = (source_end or (self.end(source, source_pod), source_pod[1]), (self.end(target, target_pod), target_pod[1]))
         self.record(time, source_pod[2], *ends, ports, "FORWARDED" if egress else "DROPPED", "EGRESS",
@@ -293,6 +300,7 @@ class Log:
         self.truth["compared"] += 1
         self.truth["stillAllowed" if allowed else "stillDenied"] += 1
         self.used[target.key] = True
+        self.traffic(ip.rsplit(".", 1)[0] + ".0", target, target.port, allowed)
         outside = ('{"identity":2,"labels":["reserved:world"]}', ip)
         self.record(time, pod[2], outside, (self.end(target, pod), pod[1]), (self.port_of(ip), target.port),
                     "FORWARDED" if allowed else "DROPPED", "INGRESS",
