@@ -171,7 +171,7 @@ class Compiled {
   WordTable ip_blocks_;  // first and last address of each range
   std::vector<AddressRange> block_ranges_;
   std::vector<std::size_t> block_begins_ = {0};  // one more than there are blocks
-  WordTable label_rows_;                         // key, value pairs: labels under the keys that selectors read
+  WordTable label_rows_;                         // key, value pairs: labels under the keys that are read there
   std::vector<cluster::Label> row_labels_;
   std::vector<std::size_t> row_begins_ = {0};                     // one more than there are rows
   boost::unordered_flat_map<std::uint64_t, PortSetId> resolved_;  // spec << 32 | named ports
