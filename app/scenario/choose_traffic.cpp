@@ -21,8 +21,8 @@ using flows::FlowProtocol;
 using flows::Nanoseconds;
 using Kind = TrafficEnd::Kind;
 
-constexpr double kMostRequests = 200'000;  // that a run plays unless told otherwise: seconds on one core
-constexpr std::int64_t kShortestRun = 10;  // s
+constexpr double kMostRequests = 1'000'000;  // that a run plays unless told otherwise: seconds on one core
+constexpr std::int64_t kShortestRun = 10;    // s
 constexpr std::int64_t kLongestRun = 86'400;
 // Below so many expected requests a Poisson loop may have none (e^-20 = 2e-9): such loops tick.
 constexpr double kFewRequests = 20;

@@ -234,16 +234,16 @@ TEST_F(InitTrafficTest, TheLimitKeepsTheLargestAndCountsTheRest) {
 }
 
 TEST_F(InitTrafficTest, ALongLogMakesAShorterRunInWhichRarePairsStillHappen) {
-  for (int i = 0; i < 300'000; ++i) {
-    add(of_pod("web"), of_pod("db"), 5432, i * 3600LL / 299'999);
+  for (int i = 0; i < 1'200'000; ++i) {
+    add(of_pod("web"), of_pod("db"), 5432, i * 3600LL / 1'199'999);
   }
   add(of_pod("db"), of_pod("web"), 80, 10);
   const std::string text = scenario();
-  // 300,001 flows in an hour; 200,000 of them come in 2399.99 s, in which one is 1.5006 an hour.
+  // 1,200,001 flows in an hour; 1,000,000 of them come in 2999.998 s, in which one is 1.2004 an hour.
   expect_line(text,
-              "  run: {warmup: 1s, duration: 39m59s}   # assumed: of the 1h observed so much as plays in seconds");
-  expect_line(text, "      rate: 1.51/h                      # assumed: raised from 1/h, so that a run has one");
-  expect_line(text, "      rate: 83.4/s                      # detected: 300000 in 1h");  // 83.33, rounded up
+              "  run: {warmup: 1s, duration: 49m59s}   # assumed: of the 1h observed so much as plays in seconds");
+  expect_line(text, "      rate: 1.21/h                      # assumed: raised from 1/h, so that a run has one");
+  expect_line(text, "      rate: 334/s                       # detected: 1200000 in 1h");  // 333.33, rounded up
 }
 
 TEST_F(InitTrafficTest, FlowsWithoutAVerdictAreTakenToHavePassed) {
