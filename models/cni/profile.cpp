@@ -273,7 +273,10 @@ void mark_inherited(Profile& profile, config::Node node, const std::string& obje
 
 /// `older`: what earlier releases of the plugin did otherwise, values of `policy` with their sources.
 void read_older(Profile& profile, config::Node list, const std::string& object, Diagnostics& diagnostics) {
-  for (const config::Node item : list.items()) {
+  if (!list.is_present()) {
+    return;
+  }
+  for (const config::Node item : list) {
     config::ObjectReader reader(item, object, diagnostics);
     OlderReleases older;
     older.below = reader.string("below").value_or("");

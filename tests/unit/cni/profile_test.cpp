@@ -318,8 +318,8 @@ TEST(Profiles, AFileThatExtendsNothingMustBeComplete) {
   const Text text("name: ours\ntitle: our cluster\nmtu: {value: 1400B, certainty: guess, source: a hunch}\n");
   const auto result = read_profile(text.root());
   ASSERT_FALSE(result.has_value());
-  // 28 policy members, 2 of the encapsulation and 12 of conntrack are missing; step times default to none.
-  EXPECT_EQ(result.diagnostics().error_count(), 42u);
+  // 29 policy members, 2 of the encapsulation and 12 of conntrack are missing; step times default to none.
+  EXPECT_EQ(result.diagnostics().error_count(), 43u);
   EXPECT_EQ(result.diagnostics().all().front().code, "missing-key");
 }
 
