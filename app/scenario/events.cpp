@@ -513,7 +513,8 @@ class Planner {
       return;
     }
     const cluster::PodId pod = state.find_pod(state.find_namespace(parts[0]), parts[2]);
-    if (!pod.is_valid() || !cluster::is_there(state, pod)) {
+    const bool appears = std::find(change.appear.begin(), change.appear.end(), pod) != change.appear.end();
+    if (!pod.is_valid() || !(cluster::is_there(state, pod) || appears)) {
       fail("unknown-object", fmt::format("there is no pod \"{}\" at that time", printable(labels.object.text)));
       return;
     }

@@ -657,6 +657,27 @@ spec:
   }
 }
 
+TEST_F(EventsTest, APodMayGetAnotherLabelInTheEventThatBringsIt) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + "---" + std::string(kDenyIngress));
+  folder.write("late.yaml", R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: late, namespace: x, labels: {app: b}}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 9s}
+  events:
+    - {at: 2s, apply: late.yaml, label: [{object: x/pod/late, set: {app: other}}]}
+    - {at: 4s, label: [{object: x/pod/late, set: {app: b}}]}
+  expect:
+    - {from: x/pod/a, to: x/pod/late, port: 80, verdict: allowed, at: 2s}
+    - {from: x/pod/a, to: x/pod/late, port: 80, verdict: denied, at: 4s}
+)");
+  expect_all_pass(2);
+}
+
 TEST_F(EventsTest, SameForAnyNumberOfJobsAndTheSameBeforeTheChangeInEveryPolicySet) {
   folder.write("m/all.yaml", std::string(kTwoPods));
   folder.write("late.yaml", std::string(kDenyIngress));
