@@ -135,6 +135,25 @@ void add_rewritten(std::vector<analysis::PolicyChange>& known, const std::vector
             [](const analysis::PolicyChange& a, const analysis::PolicyChange& b) { return a.name < b.name; });
 }
 
+/// What the domain names of both sides stand for.
+policy::DomainTable names_of(const scenario::DiffInput& input) {
+  policy::DomainTable table;
+  table.is_complete = false;
+  for (const scenario::PolicySetPlan* const plan : {input.before, input.after}) {
+    if (plan->names == nullptr) {
+      continue;
+    }
+    for (const policy::DomainTable::Entry& entry : plan->names->entries) {
+      const bool is_known = std::any_of(table.entries.begin(), table.entries.end(),
+                                        [&](const auto& known) { return known.name == entry.name; });
+      if (!is_known) {
+        table.entries.push_back(entry);
+      }
+    }
+  }
+  return table;
+}
+
 Exit exit_for(const CommandLine& line, const Left& left) {
   const std::uint64_t counted = line.fail_on == "opened"   ? left.opened
                                 : line.fail_on == "closed" ? left.closed
@@ -175,29 +194,30 @@ Exit verb_diff(const CommandLine& line) {
     outputs.back()->printer->begin(
         {.before = shown_name(line, 0),
          .after = shown_name(line, 1),
-         .basis_before = report::basis_of(*input->first, *input->before, sources, false),
-         .basis_after = report::basis_of(input->scenario_after(), *input->after, sources, false)});
+         .basis_before = report::basis_of_change(*input->first, *input->before, sources),
+         .basis_after = report::basis_of_change(input->scenario_after(), *input->after, sources)});
   }
   policy::PolicyEngine before(input->before->cluster(), input->before->policies, input->before->profile(),
                               input->before->names.get());
   policy::PolicyEngine after(input->after->cluster(), input->after->policies, input->after->profile(),
                              input->after->names.get());
   Left left;
-  analysis::DiffSummary summary =
-      analysis::diff(before, after, {.unmodelled_differ = input->unmodelled_differ}, [&](const analysis::DiffRow& row) {
-        const scenario::Unapproved rest = approvals->judge(row);
-        const bool is_unknown = row.cause == analysis::DiffCause::unknown;
-        const bool is_policy = row.cause == analysis::DiffCause::policy;
-        left.unknown += is_unknown ? 1 : 0;
-        left.opened += is_policy && !rest.opened.empty() ? 1 : 0;
-        left.closed += is_policy && !rest.closed.empty() ? 1 : 0;
-        left.any += !is_unknown && !rest.empty() ? 1 : 0;
-        left.approved += !is_unknown && rest.empty() ? 1 : 0;
-        const report::DiffLine shown = report::diff_line(row, rest, sources);
-        for (const auto& output : outputs) {
-          output->printer->row(shown);
-        }
-      });
+  const policy::DomainTable names = names_of(*input);
+  const analysis::DiffOptions diff_options{.unmodelled_differ = input->unmodelled_differ, .names = &names};
+  analysis::DiffSummary summary = analysis::diff(before, after, diff_options, [&](const analysis::DiffRow& row) {
+    const scenario::Unapproved rest = approvals->judge(row);
+    const bool is_unknown = row.cause == analysis::DiffCause::unknown;
+    const bool is_policy = row.cause == analysis::DiffCause::policy;
+    left.unknown += is_unknown ? 1 : 0;
+    left.opened += is_policy && !rest.opened.empty() ? 1 : 0;
+    left.closed += is_policy && !rest.closed.empty() ? 1 : 0;
+    left.any += !is_unknown && !rest.empty() ? 1 : 0;
+    left.approved += !is_unknown && rest.empty() ? 1 : 0;
+    const report::DiffLine shown = report::diff_line(row, rest, sources);
+    for (const auto& output : outputs) {
+      output->printer->row(shown);
+    }
+  });
   add_rewritten(summary.policies, input->rewritten);
   Exit exit = exit_for(line, left);
   const report::DiffTail tail = tail_of(line, std::move(summary), *approvals, left, exit, sources);

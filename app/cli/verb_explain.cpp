@@ -36,12 +36,17 @@ std::string without_scheme(const std::string& text) {
   return destination;
 }
 
-bool is_decided_by_policies(const analysis::ConnectionExplanation& explanation) {
-  const auto is_decided = [](const policy::Explanation& side) {
-    return side.verdict.cause == policy::Cause::rule || side.verdict.cause == policy::Cause::default_deny;
+// Until its node has programmed a new pod, what policies deny is open, or what they allow is closed.
+bool may_differ_for_a_new_pod(const analysis::ConnectionExplanation& explanation, cni::PodStart start) {
+  const bool is_open = start == cni::PodStart::open;
+  const auto may_differ = [&](const policy::Explanation& side) {
+    return side.verdict.cause != policy::Cause::not_a_subject && side.verdict.is_allowed() != is_open;
   };
-  return std::any_of(explanation.paths.begin(), explanation.paths.end(),
-                     [&](const auto& path) { return is_decided(path.egress) || is_decided(path.ingress); });
+  return std::any_of(explanation.paths.begin(), explanation.paths.end(), [&](const auto& path) {
+    return is_open ? may_differ(path.egress) || may_differ(path.ingress)
+                   : path.egress.verdict.is_allowed() && path.ingress.verdict.is_allowed() &&
+                         (may_differ(path.egress) || may_differ(path.ingress));
+  });
 }
 
 struct Answered {
@@ -52,13 +57,13 @@ struct Answered {
 // Explains the two words of the command line. A host name is resolved first: what policies or DNS refuse there decides
 // before any packet is sent to the destination.
 std::optional<Answered> explain_words(policy::PolicyEngine& engine, const CommandLine& line,
-                                      const analysis::OutsideNames& outside, Span span, Diagnostics& problems) {
+                                      const dns::ExternalRecords& externals, Span span, Diagnostics& problems) {
   Answered result;
   const std::string source = external_address(line.words[0]);
   std::string destination = external_address(line.words[1]);
   const auto host = scenario::parse_host(destination);
   if (host) {
-    result.lookup = scenario::look_up(engine, source, host->host, outside, span, problems);
+    result.lookup = scenario::look_up(engine, source, host->host, externals, span, problems);
     if (!result.lookup) {
       return std::nullopt;
     }
@@ -80,7 +85,7 @@ std::optional<Answered> explain_words(policy::PolicyEngine& engine, const Comman
   } else {
     destination = without_scheme(destination);
   }
-  result.connection = analysis::explain(engine, source, destination, span, problems, outside);
+  result.connection = analysis::explain(engine, source, destination, span, problems, scenario::addresses_of(externals));
   if (!result.connection) {
     return std::nullopt;
   }
@@ -109,7 +114,7 @@ std::optional<Answered> explain_words(policy::PolicyEngine& engine, const Comman
 
 // What becomes of the connection under the other profiles that the plugin may as well be like. Where one of them says
 // otherwise the answer is not known.
-void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, const analysis::OutsideNames& outside,
+void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, const dns::ExternalRecords& externals,
                 Span span, analysis::ConnectionExplanation& explanation) {
   if (plan.state->others.empty()) {
     return;
@@ -117,7 +122,7 @@ void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, co
   scenario::Judges judges(plan);
   const auto answer_of = [&](policy::PolicyEngine& engine) {
     Diagnostics problems;
-    const auto other = explain_words(engine, line, outside, span, problems);
+    const auto other = explain_words(engine, line, externals, span, problems);
     return other ? other->connection->answer : analysis::Answer::unknown;
   };
   const analysis::Answer first = explanation.answer;
@@ -188,7 +193,7 @@ Exit verb_explain(const CommandLine& line) {
     const bool is_unknown = explanation->answer == analysis::Answer::unknown;
     exit = worse(exit, is_unknown ? Exit::inconclusive : Exit::ok);
     report::Basis basis = report::basis_of(*scenario, plan, sources, false);
-    if (!is_decided_by_policies(*explanation)) {
+    if (!may_differ_for_a_new_pod(*explanation, plan.profile().policy.pod_start)) {
       basis.in_time.clear();
     }
     views.push_back(report::explain_view(plan.name, std::move(basis), *explanation, engine, sources,

@@ -227,8 +227,8 @@ Exit verb_impact(const CommandLine& line) {
   view.candidate = line.candidate;
   view.cluster = line.cluster;
   view.pruned = input.pruned;
-  view.before = report::basis_of(*input.first, *input.before, sources, false);
-  view.after = report::basis_of(*input.second, *input.after, sources, false);
+  view.before = report::basis_of_change(*input.first, *input.before, sources);
+  view.after = report::basis_of_change(*input.second, *input.after, sources);
   view.logs = summaries(logs);
   view.merge = merger.statistics();
   view.report = impact.report();

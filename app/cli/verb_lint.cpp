@@ -113,6 +113,7 @@ Exit verb_lint(const CommandLine& line) {
                       .profile = &plan.profile(),
                       .stores = plan.stores});
     view.bases.emplace_back(plan.name, report::basis_of(*scenario, plan, sources, false));
+    view.bases.back().second.in_time.clear();  // findings are about what is written
   }
   Diagnostics notes;
   view.report = analysis::lint(

@@ -2,13 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "app/cli/cli.hpp"
 #include "app/report/probe_report.hpp"
 #include "app/scenario/probe.hpp"
 #include "sim/base/text.hpp"
+#include "sim/config/byte_stream.hpp"
 #include "sim/config/reader.hpp"
 
 namespace podwire::cli {
@@ -58,14 +57,21 @@ std::optional<scenario::ProbeOptions> read_options(const CommandLine& line) {
   return options;
 }
 
-std::optional<std::string> read_measured(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    say(fmt::format("probe: --compare: cannot read \"{}\"", printable(path)));
-    return std::nullopt;
+// The text of --compare, before anything is played. `paths` are those of the manifests.
+std::optional<std::string> read_measured(const CommandLine& line, const std::vector<std::string>& paths,
+                                         const SourceMap& sources) {
+  if (line.measured == "-") {
+    if (std::find(paths.begin(), paths.end(), "-") != paths.end()) {
+      say("probe: --compare: standard input is one of the manifests already");
+      return std::nullopt;
+    }
+    scenario::LoadOptions options;
+    return read_standard_input({"-"}, options) ? options.standard_input : std::nullopt;
   }
-  return std::move(text).str();
+  Diagnostics problems;
+  auto text = config::read_whole(line.measured, {}, {}, problems);
+  show(problems, sources, line);
+  return text;
 }
 
 Exit exit_of(const report::ProbeView& view) {
@@ -104,6 +110,11 @@ Exit verb_probe(const CommandLine& line) {
     say(fmt::format("probe: the scenario has {} policy sets; choose one with -p NAME", scenario->policy_sets.size()));
     return Exit::bad_input;
   }
+  const auto measured =
+      line.measured.empty() ? std::optional<std::string>(std::string()) : read_measured(line, paths, sources);
+  if (!measured) {
+    return Exit::bad_input;
+  }
   const scenario::PolicySetPlan& plan = scenario->policy_sets.front();
   const std::size_t destinations =
       options->target == scenario::ProbeTarget::pod ? plan.cluster().pods.size() : plan.cluster().services.size();
@@ -118,14 +129,11 @@ Exit verb_probe(const CommandLine& line) {
                          .options = &*options,
                          .comparison = {},
                          .sources = &sources};
+  view.basis.in_time.clear();  // it was played
   if (!line.measured.empty()) {
-    const auto text = read_measured(line.measured);
-    if (!text) {
-      return Exit::bad_input;
-    }
-    const SourceId source = sources.add(line.measured, *text);
+    const SourceId source = sources.add(line.measured, *measured);
     Diagnostics problems;
-    view.comparison = scenario::compare_probes(result, *options, *text, source, problems);
+    view.comparison = scenario::compare_probes(result, *options, *measured, source, problems);
     show(problems, sources, line);
     if (!view.comparison) {
       return Exit::bad_input;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/report/run_report.hpp"
+#include "models/cni/in_time.hpp"
 #include "models/policy/deviations.hpp"
 #include "sim/base/text.hpp"
 
@@ -83,6 +84,10 @@ std::string run_text(const scenario::RunFile& run) {
          (run.seeds.size() > 10 ? " …" : "");
 }
 
+bool has_policies(const scenario::PolicySetPlan& plan) {
+  return !plan.policies.network_policies.empty() || !plan.policies.admin_policies.empty();
+}
+
 }  // namespace
 
 std::string kubernetes_text(const scenario::Scenario& scenario, const scenario::ClusterState& state) {
@@ -136,8 +141,7 @@ Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan
         "names",
         fmt::format("domainNames of policies resolved by the scenario's externals: {}", fmt::join(shown, "; ")));
   }
-  const bool has_policies = !plan.policies.network_policies.empty() || !plan.policies.admin_policies.empty();
-  if (!was_played && has_policies) {
+  if (!was_played && has_policies(plan)) {
     basis.in_time = cni::in_time(plan.profile());
   }
   for (const cluster::Assumption& assumption : cluster.assumptions) {
@@ -152,6 +156,13 @@ Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan
     basis.skipped += fmt::format("{}{} {}", basis.skipped.empty() ? "" : ", ", count, kind);
   }
   basis.settings = scenario.settings;
+  return basis;
+}
+
+Basis basis_of_change(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan,
+                      const SourceMap& sources) {
+  Basis basis = basis_of(scenario, plan, sources, false);
+  basis.in_time = has_policies(plan) ? cni::change_in_time(plan.profile()) : "";
   return basis;
 }
 

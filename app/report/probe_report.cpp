@@ -231,6 +231,11 @@ std::string probe_table(const ProbeView& view, const Style& style) {
   }
   out += "\n  . allowed, X denied";
   out += refused_in(result) > 0 ? fmt::format(", r refused: nothing listens there ({})", refused_in(result)) : "";
+  const bool has_unknown = std::any_of(result.steps.begin(), result.steps.end(), [](const scenario::ProbeStep& step) {
+    return std::any_of(step.rows.begin(), step.rows.end(),
+                       [](const scenario::ProbeRow& row) { return row.verdict == workload::ProbeVerdict::unknown; });
+  });
+  out += has_unknown ? ", ? unknown" : "";
   out += "\n";
   for (const std::string& note : result.notes) {
     out += fmt::format("  note: {}\n", printable(note, 300));

@@ -135,6 +135,9 @@ bool has_unknown(const SetReport& set);
 /// What results on a policy set rest on. `was_played`: with timing and run.
 Basis basis_of(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan, const SourceMap& sources,
                bool was_played);
+/// The same for one side of a comparison without a clock: what depends on time there is how a change takes effect.
+Basis basis_of_change(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan,
+                      const SourceMap& sources);
 /// What a result file says about where it comes from, as JSON in a fixed order: version, scenario (with the text of its
 /// file), settings, policy sets, seeds, and a hash over all that was read.
 std::string provenance_json(const scenario::Scenario& scenario, const SourceMap& sources, const std::string& version);

@@ -130,6 +130,9 @@ void add(WorkloadResult& sum, const WorkloadResult& other) {
     for (std::size_t o = 0; o < workload::kOutcomeCount; ++o) {
       sum.phases[i].outcomes[o] += other.phases[i].outcomes[o];
     }
+    sum.phases[i].dns.merge(other.phases[i].dns);
+    sum.phases[i].connect.merge(other.phases[i].connect);
+    sum.phases[i].total.merge(other.phases[i].total);
   }
   sum.dns.merge(other.dns);
   sum.connect.merge(other.connect);

@@ -77,10 +77,31 @@ const Object* EventObjects::find(const std::string& full_name) const {
       deleted_namespaces_.contains(full_name.substr(0, slash))) {
     return nullptr;
   }
+  if (const Object* stamped = find_stamped(full_name)) {
+    return stamped;
+  }
   const Object* found = start_.applied == nullptr ? nullptr : find_in(*start_.applied, full_name);
   found = found == nullptr ? find_in(base_, full_name) : found;
   // A set may leave out the layers' policies, or delete some.
   return found != nullptr && is_policy(*found) && !is_in(*start_.policies, *found) ? nullptr : found;
+}
+
+const Object* EventObjects::find_stamped(const std::string& full_name) const {
+  constexpr std::string_view kKind = "/networkpolicy/";
+  const std::size_t kind = full_name.find(kKind);
+  const auto is_here = [&](const Text& name) { return name.text == full_name.substr(0, kind); };
+  if (kind == std::string::npos || start_.applied == nullptr || start_.namespaces == nullptr ||
+      std::none_of(start_.namespaces->begin(), start_.namespaces->end(), is_here)) {
+    return nullptr;
+  }
+  const std::string name = full_name.substr(kind + kKind.size());
+  for (const Object& object : start_.applied->objects()) {
+    if (is_policy(object) && !policy::is_admin_policy(object) && object.name == name &&
+        object.node.find("metadata").find("namespace").is_null()) {
+      return &object;
+    }
+  }
+  return nullptr;
 }
 
 const Object* EventObjects::patch(const EventPatch& patch, Diagnostics& problems) {
@@ -111,15 +132,24 @@ const Object* EventObjects::patch(const EventPatch& patch, Diagnostics& problems
   if (problems.error_count() != errors) {
     return nullptr;
   }
-  if (store.objects().size() != 1 || store.objects().front().full_name() != full_name) {
+  Object object;
+  if (store.objects().size() == 1) {
+    object = store.objects().front();
+    // One that names no namespace is where it was: in default, or where the set stamped it.
+    const auto names_none = [](config::Node node) { return node.find("metadata").find("namespace").is_null(); };
+    if (!object.name_space.empty() && names_none(target->node) && names_none(object.node)) {
+      object.name_space = full_name.substr(0, full_name.find('/'));
+    }
+  }
+  if (object.full_name() != full_name) {
     problems.error("bad-patch", "a patch cannot change what an object is called or its kind", patch.merge.span(),
                    "delete the object and apply another one");
     return nullptr;
   }
   patched_.push_back(std::move(store));
-  const Object* object = &patched_.back().objects().front();
-  now_[full_name] = object;
-  return object;
+  objects_.push_back(std::move(object));
+  now_[full_name] = &objects_.back();
+  return &objects_.back();
 }
 
 }  // namespace podwire::scenario

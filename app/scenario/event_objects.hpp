@@ -25,13 +25,16 @@ class EventObjects {
 
  private:
   const cluster::Object* find(const std::string& full_name) const;
+  /// What the set stamps into the namespace of this name, or null.
+  const cluster::Object* find_stamped(const std::string& full_name) const;
 
   SourceMap& sources_;
   const TimelineStart& start_;
   const cluster::ObjectStore& base_;
   std::map<std::string, const cluster::Object*> now_;  // by full name: applied or patched; null: deleted
   std::set<std::string> deleted_namespaces_;
-  std::deque<cluster::ObjectStore> patched_;
+  std::deque<cluster::ObjectStore> patched_;  // hold the texts of
+  std::deque<cluster::Object> objects_;       // these
 };
 
 }  // namespace podwire::scenario

@@ -105,6 +105,7 @@ class Planner {
     }
     for (const TimelineStart& start : starts) {
       now_.emplace_back(sources, start, base);
+      doubted_.push_back(!start.is_complete);
     }
     steps_.resize(starts.size());
   }
@@ -123,9 +124,10 @@ class Planner {
           continue;
         }
         Diagnostics problems;
+        doubt_after(event, s);
         take(event, s, replicas[s], steps_[s].back(), problems);
         if (is_first) {
-          diagnostics_.append(problems);
+          diagnostics_.append(certain(problems, s));
         }
         is_first = false;
         for (const auto& [key, ordinal] : steps_[s].back().appear) {
@@ -148,6 +150,27 @@ class Planner {
     return late;
   }
 
+  // What can be said of the second pass without the union of pods, which cannot be built: policies, and labels of what
+  // was there at the start.
+  void check(std::size_t s) {
+    policy::PolicySet policies = *starts_[s].policies;
+    const Cluster& cluster = *starts_[s].cluster;
+    begin_again(s);
+    for (std::size_t e = 0; e < events_.size(); ++e) {
+      if (!concerns(events_[e], s)) {
+        continue;
+      }
+      doubt_after(events_[e], s);
+      for (const EventLabels& labels : events_[e].file->labels) {
+        if (!objects_.contains(labels.object.text)) {  // of what events bring nothing is known
+          cluster::SnapshotChange ignored;
+          add_labels(labels, s, cluster, ignored);
+        }
+      }
+      change_policies(policies, s, steps_[s][e]);
+    }
+  }
+
   // The second pass, for one set; null when nothing concerns it.
   std::unique_ptr<TimelinePlan> plan(std::size_t s, const Cluster& all) {
     auto plan = std::make_unique<TimelinePlan>();
@@ -161,9 +184,11 @@ class Planner {
     plan->owned_policies.push_back(*starts_[s].policies);
     plan->clusters.push_back(&plan->owned_clusters.back());
     plan->policies.push_back(&plan->owned_policies.back());
+    begin_again(s);
     for (std::size_t e = 0; e < events_.size(); ++e) {
       if (concerns(events_[e], s)) {
-        add_state(*plan, events_[e], steps_[s][e], all);
+        doubt_after(events_[e], s);
+        add_state(*plan, events_[e], s, steps_[s][e], all);
       }
     }
     return plan->changes.empty() ? nullptr : std::move(plan);
@@ -174,6 +199,21 @@ class Planner {
     const auto& sets = event.file->policy_sets;
     return sets.empty() ||
            std::any_of(sets.begin(), sets.end(), [&](const Text& name) { return name.text == *starts_[s].name; });
+  }
+
+  // From an event on that could not be read whole, something may be there that nobody knows of.
+  void begin_again(std::size_t s) { doubted_[s] = !starts_[s].is_complete; }
+  void doubt_after(const LoadedEvent& event, std::size_t s) { doubted_[s] = doubted_[s] || !event.is_complete; }
+
+  // The problems without those that may come of what could not be read.
+  Diagnostics certain(const Diagnostics& problems, std::size_t s) const {
+    Diagnostics out;
+    for (const Diagnostic& problem : problems.all()) {
+      if (!doubted_[s] || problem.code != "unknown-object") {
+        out.add(problem);
+      }
+    }
+    return out;
   }
 
   void error(Diagnostics& out, std::string code, std::string message, Span span, std::string help = {}) const {
@@ -232,11 +272,14 @@ class Planner {
       now_[set].put(object);
     }
     for (const EventPatch& patch : event.file->patches) {
+      if (patch.object.empty() || !patch.merge.is_mapping()) {
+        continue;  // reported
+      }
       Diagnostics of_patch;  // sets differ in what there is to patch
       if (const Object* object = now_[set].patch(patch, of_patch)) {
         take_apply(*object, "patch", all, steps, of_patch);
       }
-      report(of_patch, patch.span);
+      report(of_patch, set, patch.span);
     }
   }
 
@@ -444,13 +487,16 @@ class Planner {
     return change;
   }
 
-  void add_labels(const EventLabels& labels, const Cluster& state, cluster::SnapshotChange& change) {
+  void add_labels(const EventLabels& labels, std::size_t s, const Cluster& state, cluster::SnapshotChange& change) {
+    if (labels.object.empty()) {
+      return;  // reported
+    }
     const auto parts = parts_of(labels.object.text);
     const cluster::KindInfo* kind = parts.size() >= 2 ? cluster::find_kind_by_word(parts[parts.size() - 2]) : nullptr;
     const auto fail = [&](std::string code, std::string message, std::string help = {}) {
-      if (reported_.insert(labels.span).second) {
-        diagnostics_.error(std::move(code), std::move(message), labels.object.span, std::move(help));
-      }
+      Diagnostics problem;
+      problem.error(std::move(code), std::move(message), labels.object.span, std::move(help));
+      report(problem, s, labels.span);
     };
     if (kind != nullptr && kind->kind == "Namespace" && parts.size() == 2) {
       if (const auto id = state.find_namespace(parts[1]); id.is_valid()) {
@@ -467,14 +513,15 @@ class Planner {
       return;
     }
     const cluster::PodId pod = state.find_pod(state.find_namespace(parts[0]), parts[2]);
-    if (!pod.is_valid() || !cluster::is_there(state, pod)) {
+    const bool appears = std::find(change.appear.begin(), change.appear.end(), pod) != change.appear.end();
+    if (!pod.is_valid() || !(cluster::is_there(state, pod) || appears)) {
       fail("unknown-object", fmt::format("there is no pod \"{}\" at that time", printable(labels.object.text)));
       return;
     }
     change.pod_labels.emplace_back(pod, labels.change);
   }
 
-  void add_state(TimelinePlan& plan, const LoadedEvent& event, const Steps& steps, const Cluster& all) {
+  void add_state(TimelinePlan& plan, const LoadedEvent& event, std::size_t s, const Steps& steps, const Cluster& all) {
     const Cluster& before = *plan.clusters.back();
     cluster::SnapshotChange change;
     for (const auto& [key, ordinal] : steps.appear) {
@@ -499,14 +546,14 @@ class Planner {
     PlannedChange row{.at = event.file->at, .number = event.number, .policies = {}, .text = {}};
     std::vector<std::string> texts = steps.texts;
     for (const EventLabels& labels : event.file->labels) {
-      add_labels(labels, before, change);
+      add_labels(labels, s, before, change);
       texts.push_back(fmt::format("label {}", labels.object.text));
     }
     const bool has_policies =
         !steps.policies.empty() || !steps.deleted_policies.empty() || !steps.deleted_namespaces.empty();
     if (has_policies) {
       plan.owned_policies.push_back(*plan.policies.back());
-      change_policies(plan.owned_policies.back(), steps);
+      change_policies(plan.owned_policies.back(), s, steps);
       row.policies = policy::difference(*plan.policies.back(), plan.owned_policies.back());
       plan.policies.push_back(&plan.owned_policies.back());
     } else {
@@ -524,25 +571,27 @@ class Planner {
     plan.changes.push_back(std::move(row));
   }
 
-  void change_policies(policy::PolicySet& set, const Steps& steps) {
+  void change_policies(policy::PolicySet& set, std::size_t s, const Steps& steps) {
     for (const std::string& name_space : steps.deleted_namespaces) {
       std::erase_if(set.network_policies, [&](const auto& policy) { return policy.name_space == name_space; });
     }
     Diagnostics problems;
     for (const Text& text : steps.deleted_policies) {
       delete_policy(set, text, problems);
-      report(problems, text.span);
+      report(problems, s, text.span);
     }
     for (const Object* object : steps.policies) {
       apply_policy(set, *object, problems);
-      report(problems, object->span);
+      doubted_[s] = doubted_[s] || problems.has_errors();  // a later event may count on it
+      report(problems, s, object->span);
     }
   }
 
   // The first policy set that meets a problem reports it.
-  void report(Diagnostics& problems, Span where) {
-    if (problems.has_errors() && reported_.insert(where).second) {
-      diagnostics_.append(problems);
+  void report(Diagnostics& problems, std::size_t s, Span where) {
+    const Diagnostics known = certain(problems, s);
+    if (known.has_errors() && reported_.insert(where).second) {
+      diagnostics_.append(known);
     }
     problems = Diagnostics();
   }
@@ -553,6 +602,7 @@ class Planner {
   std::map<std::string, const Object*> objects_;  // as first defined, in a layer or by an event
   std::vector<std::vector<Steps>> steps_;         // by set and event
   std::deque<EventObjects> now_;                  // by set
+  std::vector<bool> doubted_;                     // by set: something so far could not be read
   std::set<Span> reported_;
 };
 
@@ -573,17 +623,14 @@ std::vector<std::unique_ptr<TimelinePlan>> plan_timelines(
     return plans;
   }
   Planner planner(sources, events, starts, base, diagnostics);
-  const std::size_t errors = diagnostics.error_count();
   const std::vector<cluster::LatePods> late = planner.find_late_pods();
-  if (diagnostics.error_count() != errors) {
-    return plans;
-  }
   const Cluster* all = build_union(late);
-  if (all == nullptr) {
-    return plans;
-  }
   for (std::size_t s = 0; s < starts.size(); ++s) {
-    plans[s] = planner.plan(s, *all);
+    if (all == nullptr) {
+      planner.check(s);
+    } else {
+      plans[s] = planner.plan(s, *all);
+    }
   }
   return plans;
 }

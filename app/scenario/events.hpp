@@ -50,6 +50,7 @@ struct LoadedEvent {
   const EventFile* file = nullptr;
   std::uint32_t number = 0;
   cluster::ObjectStore applied;
+  bool is_complete = true;  // else something of it could not be read, and `applied` may lack objects
 };
 
 /// One policy set as it begins.
@@ -58,9 +59,13 @@ struct TimelineStart {
   const cluster::Cluster* cluster = nullptr;
   const policy::PolicySet* policies = nullptr;
   const cluster::ObjectStore* applied = nullptr;  // what the set lays over the layers
+  const std::vector<Text>* namespaces = nullptr;  // into which `applied` is stamped where it names none; or null
+  bool is_complete = true;                        // else some of its policies could not be read
 };
 
 /// Makes the plans of all policy sets, in order; null for those that no event concerns. `events` are sorted by time.
+/// All problems are reported at once: after one, what can still be judged is looked at, and the plans are of no use.
+/// What would only be unknown because something before it could not be read is not held against it.
 /// `build_union` builds the cluster with the late pods it is given (or reports why not). Errors: not-supported-yet,
 /// unknown-object, bad-name, bad-patch, and what reading objects reports. `sources` takes patched objects.
 std::vector<std::unique_ptr<TimelinePlan>> plan_timelines(

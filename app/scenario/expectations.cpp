@@ -78,8 +78,12 @@ WorkloadResult looked_at(const Expectation& expectation, const workload::RunResu
   }
   WorkloadResult part;
   if (expectation.state < whole.phases.size()) {
-    part.requests = whole.phases[expectation.state].requests;
-    part.outcomes = whole.phases[expectation.state].outcomes;
+    const workload::PhaseCounts& phase = whole.phases[expectation.state];
+    part.requests = phase.requests;
+    part.outcomes = phase.outcomes;
+    part.dns = phase.dns;
+    part.connect = phase.connect;
+    part.total = phase.total;
   }
   return part;
 }

@@ -26,18 +26,30 @@ void read_nodes(Section section, cluster::ClusterOptions& options) {
   section.finish();
 }
 
-// Names outside the cluster, each with its addresses; an empty list is a name without any (NODATA).
+// Names outside the cluster, each with its addresses, or {addresses, ttl}; an empty list is a name without any
+// (NODATA).
 void read_externals(Section section, std::string_view domain, dns::ExternalRecords& externals) {
   if (!section.node().is_mapping()) {
     return;  // not there, or reported
   }
   for (const config::Node member : section.node()) {
     const std::string name = dns::normalized(member.key());
-    std::vector<IpAddress> addresses;
-    for (const config::Node item : section.texts(member.key())) {
-      if (const auto address = config::as_ip(item, section.object(), section.diagnostics())) {
-        addresses.push_back(*address);
+    dns::ExternalRecord record;
+    const auto read_addresses = [&](Section& from, std::string_view key) {
+      for (const config::Node item : from.texts(key)) {
+        if (const auto address = config::as_ip(item, section.object(), section.diagnostics())) {
+          record.addresses.push_back(*address);
+        }
       }
+    };
+    if (member.is_mapping()) {
+      Section external = section.section(member.key(), "External name");
+      external.require("addresses");
+      read_addresses(external, "addresses");
+      record.ttl = external.duration("ttl").value_or(record.ttl);
+      external.finish();
+    } else {
+      read_addresses(section, member.key());
     }
     if (const auto wrong = cluster::invalid_dns_subdomain(name)) {
       section.error("bad-name", fmt::format("\"{}\" is no host name: {}", printable(member.key(), 80), *wrong), member);
@@ -46,7 +58,7 @@ void read_externals(Section section, std::string_view domain, dns::ExternalRecor
     } else if (dns::is_within(name, domain)) {
       section.error("bad-name", fmt::format("\"{}\" lies within the cluster's own domain", printable(name, 80)), member,
                     "the cluster's DNS answers for its Services; externals are names outside of it");
-    } else if (!externals.emplace(name, std::move(addresses)).second) {
+    } else if (!externals.emplace(name, std::move(record)).second) {
       section.error("duplicate-name", fmt::format("\"{}\" is named twice", printable(name, 80)), member);
     }
   }

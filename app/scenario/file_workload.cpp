@@ -253,17 +253,6 @@ void read_workload_expectation(Section& section, ExpectationFile& expectation) {
   read_quantiles(connect, "connect ", Measure::connect_quantile, bounds);
   connect.finish();
   expectation.at = section.duration("at");
-  if (expectation.at) {
-    for (const MeasureBound& bound : bounds) {
-      const bool is_quantile = bound.measure == Measure::dns_quantile || bound.measure == Measure::connect_quantile ||
-                               bound.measure == Measure::total_quantile;
-      if (is_quantile) {
-        section.error("bad-value",
-                      fmt::format("{} is of the whole run: between changes only requests are counted", bound.name),
-                      section.get("at"), "bound success, outcome or requests there, or leave `at` out");
-      }
-    }
-  }
   if (bounds.empty() && !section.diagnostics().has_errors()) {
     section.error("missing-key", "nothing is expected of the workload", {},
                   "give success, outcome, requests, p50, p90, p99, or dns and connect with those");

@@ -79,6 +79,7 @@ class Loader {
   void plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& applied,
                        const cluster::ObjectStore& store, const policy::PolicySet& base);
   bool load_events(std::vector<std::string>& selected);
+  void check_event_policies();
   void plan_events(const cluster::ObjectStore& store, const std::vector<const cluster::ObjectStore*>& applied);
   const cluster::Cluster* build_all_pods(const cluster::ObjectStore& base, const std::vector<cluster::LatePods>& late);
 
@@ -306,6 +307,7 @@ void Loader::build_from(const cluster::ObjectStore& store) {
   diagnostics_.append(base.diagnostics());
   auto state = build_state(store, scenario_.file->cluster.options);
   if (!base || state == nullptr) {
+    check_event_policies();
     return;
   }
   scenario_.clusters.push_back(std::move(state));
@@ -321,10 +323,11 @@ void Loader::build_from(const cluster::ObjectStore& store) {
       }
     }
   }
-  if (has_events && !diagnostics_.has_errors()) {
+  if (has_events) {
     plan_events(store, applied);
   }
   for (PolicySetPlan& plan : scenario_.policy_sets) {
+    plan.names = declared_names(plan, scenario_.file->cluster.externals);
     resolve_expectations(*scenario_.file, plan, reported_expectations_, diagnostics_);
   }
 }
@@ -332,12 +335,11 @@ void Loader::build_from(const cluster::ObjectStore& store) {
 // Events of one time are taken in the file's order. Those of policy sets that are not played are not read.
 bool Loader::load_events(std::vector<std::string>& selected) {
   auto& events = scenario_.file->events;
-  bool is_complete = true;
   for (std::size_t i = 0; i < events.size(); ++i) {
     LoadedEvent& event = events_.emplace_back();
     event.file = &events[i];
     event.number = static_cast<std::uint32_t>(i);
-    is_complete = add_layers(event.applied, events[i].apply) && is_complete;
+    event.is_complete = add_layers(event.applied, events[i].apply);
     for (const cluster::Object* step : event.applied.all("podwire", "Step")) {
       read_step(step->node, events[i], diagnostics_);
     }
@@ -350,7 +352,20 @@ bool Loader::load_events(std::vector<std::string>& selected) {
   }
   std::stable_sort(events_.begin(), events_.end(),
                    [](const LoadedEvent& a, const LoadedEvent& b) { return a.file->at < b.file->at; });
-  return is_complete && !events_.empty();
+  return !events_.empty();
+}
+
+// Where no timeline can be made: what is wrong with the policies that events bring.
+void Loader::check_event_policies() {
+  policy::PolicySet none;
+  for (const LoadedEvent& event : events_) {
+    for (const cluster::Object& object : event.applied.objects()) {
+      if ((object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") ||
+          policy::is_admin_policy(object)) {
+        apply_policy(none, object, diagnostics_);
+      }
+    }
+  }
 }
 
 /// `applied`: by policy set, what it lays over the layers.
@@ -358,8 +373,15 @@ void Loader::plan_events(const cluster::ObjectStore& store, const std::vector<co
   std::vector<TimelineStart> starts;
   for (std::size_t s = 0; s < scenario_.policy_sets.size(); ++s) {
     const PolicySetPlan& plan = scenario_.policy_sets[s];
-    starts.push_back(
-        {.name = &plan.name, .cluster = &plan.cluster(), .policies = &plan.policies, .applied = applied[s]});
+    const auto& files = scenario_.file->policy_sets;
+    const auto file =
+        std::find_if(files.begin(), files.end(), [&](const PolicySetFile& it) { return it.name == plan.name; });
+    starts.push_back({.name = &plan.name,
+                      .cluster = &plan.cluster(),
+                      .policies = &plan.policies,
+                      .applied = applied[s],
+                      .namespaces = &file->namespaces,
+                      .is_complete = plan.is_complete});
   }
   auto timelines = plan_timelines(
       sources_, events_, starts, store, [&](const auto& late) { return build_all_pods(store, late); }, diagnostics_);
@@ -502,8 +524,12 @@ const ClusterState* Loader::state_for(const PolicySetFile& file, const cluster::
 void Loader::plan_policy_set(const PolicySetFile& file, const cluster::ObjectStore& applied,
                              const cluster::ObjectStore& store, const policy::PolicySet& base) {
   PolicySetPlan plan{.name = file.name, .state = state_for(file, store)};
-  plan.policies = compose_policies(file, base, applied, plan.cluster(), diagnostics_);
-  plan.names = declared_names(plan.policies, scenario_.file->cluster.externals);
+  Diagnostics problems;
+  plan.policies = compose_policies(file, base, applied, plan.cluster(), problems);
+  plan.is_complete = std::none_of(problems.all().begin(), problems.all().end(), [](const Diagnostic& problem) {
+    return problem.severity == Severity::error && problem.code != "unknown-object";
+  });
+  diagnostics_.append(problems);
   // Every cluster has the same pods: problems of names are reported for the first policy set only.
   if (scenario_.policy_sets.empty()) {
     resolve_workloads(*scenario_.file, plan, diagnostics_);

@@ -80,6 +80,7 @@ struct PolicySetPlan {
   std::vector<Expectation> expectations = {};
   std::unique_ptr<TimelinePlan> timeline = {};           // null: nothing changes
   std::vector<const cluster::ObjectStore*> stores = {};  // the layers, then what is applied; if they are kept
+  bool is_complete = true;                               // else some of its policies could not be read
   const cluster::Cluster& cluster() const { return state->cluster; }
   const cni::Profile& profile() const { return state->profile; }
 };

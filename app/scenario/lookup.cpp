@@ -124,7 +124,7 @@ std::optional<HostText> parse_host(std::string_view destination) {
 }
 
 std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view source, std::string_view host,
-                              const analysis::OutsideNames& outside, Span span, Diagnostics& diagnostics) {
+                              const dns::ExternalRecords& externals, Span span, Diagnostics& diagnostics) {
   const Cluster& cluster = engine.cluster();
   const auto named = cluster::resolve_name(cluster, source, true, span, diagnostics);
   if (!named) {
@@ -146,7 +146,7 @@ std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view sou
       dns::resolv_conf(cluster.pod_template(result.pod), cluster.namespaces[shape.name_space.index()].name, {kube_dns},
                        cluster.cluster_domain, dns::DnsOptions().host);
   dns::NameTable names;
-  dns::Zone zone(cluster, names, outside);
+  dns::Zone zone(cluster, names, externals);
   const dns::SearchPlan plan = dns::plan_search(host, conf, names);
   result.server = conf.nameservers.empty() ? IpAddress() : conf.nameservers.front();
   result.asks_over_tcp = conf.uses_tcp;
@@ -163,6 +163,14 @@ std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view sou
     result.tcp = question(engine, source, result.server, "TCP");
   }
   return result;
+}
+
+analysis::OutsideNames addresses_of(const dns::ExternalRecords& externals) {
+  analysis::OutsideNames names;
+  for (const auto& [name, record] : externals) {
+    names[name] = record.addresses;
+  }
+  return names;
 }
 
 std::vector<std::string> names_that_would_do(const cluster::Cluster& cluster, const Lookup& lookup) {

@@ -60,7 +60,10 @@ std::optional<HostText> parse_host(std::string_view destination);
 
 /// Resolves `host` as the first running pod of `source` would. Errors: those of cluster::resolve_name; not-a-client.
 std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view source, std::string_view host,
-                              const analysis::OutsideNames& outside, Span span, Diagnostics& diagnostics);
+                              const dns::ExternalRecords& externals, Span span, Diagnostics& diagnostics);
+
+/// What the names stand for, without how long.
+analysis::OutsideNames addresses_of(const dns::ExternalRecords& externals);
 
 /// Names of Services that are called like the host, for advice where it does not resolve: "backend-api.backend".
 std::vector<std::string> names_that_would_do(const cluster::Cluster& cluster, const Lookup& lookup);

@@ -100,17 +100,22 @@ void check_names(const ScenarioFile& file, const std::vector<std::string>& chose
   }
 }
 
-std::unique_ptr<policy::DomainTable> declared_names(const policy::PolicySet& policies,
-                                                    const dns::ExternalRecords& externals) {
-  const std::vector<std::string> patterns = dataplane::DomainNames::patterns_of(policies);
+std::unique_ptr<policy::DomainTable> declared_names(const PolicySetPlan& plan, const dns::ExternalRecords& externals) {
+  std::vector<std::string> patterns = dataplane::DomainNames::patterns_of(plan.policies);
+  if (plan.timeline != nullptr) {
+    for (const policy::PolicySet* const policies : plan.timeline->policies) {
+      const auto more = dataplane::DomainNames::patterns_of(*policies);
+      patterns.insert(patterns.end(), more.begin(), more.end());
+    }
+  }
   auto table = std::make_unique<policy::DomainTable>();
   table->is_complete = false;
-  for (const auto& [name, addresses] : externals) {
+  for (const auto& [name, record] : externals) {
     const bool is_asked = std::any_of(patterns.begin(), patterns.end(), [&name = name](const std::string& pattern) {
       return policy::domain_matches(pattern, name);
     });
     if (is_asked) {
-      table->entries.push_back({.name = name, .addresses = addresses});
+      table->entries.push_back({.name = name, .addresses = record.addresses});
     }
   }
   return table->entries.empty() ? nullptr : std::move(table);

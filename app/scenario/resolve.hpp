@@ -22,8 +22,8 @@ void resolve_workloads(const ScenarioFile& file, PolicySetPlan& plan, Diagnostic
 void resolve_expectations(const ScenarioFile& file, PolicySetPlan& plan, std::set<std::size_t>& reported,
                           Diagnostics& diagnostics);
 
-/// What cluster.dns.externals says of the names that domainNames rules ask for; null when it says nothing of them.
-std::unique_ptr<policy::DomainTable> declared_names(const policy::PolicySet& policies,
-                                                    const dns::ExternalRecords& externals);
+/// What cluster.dns.externals says of the names that domainNames rules of a plan ask for, in whatever state of it; null
+/// when it says nothing of them.
+std::unique_ptr<policy::DomainTable> declared_names(const PolicySetPlan& plan, const dns::ExternalRecords& externals);
 
 }  // namespace podwire::scenario

@@ -468,7 +468,7 @@ void try_reversals(PolicyEngine& before, PolicyEngine& after, const DiffOptions&
   }
   for (PolicyChange& change : changes) {
     const policy::PolicySet reverted = with_reverted(before.policies(), after.policies(), change);
-    PolicyEngine engine(after.cluster(), reverted, after.profile());
+    PolicyEngine engine(after.cluster(), reverted, after.profile(), options.names);
     Diff comparison(engine, after, options, [](const DiffRow&) { return false; });
     comparison.run();
     change.effect = comparison.found_some() ? PolicyChange::Effect::some : PolicyChange::Effect::none;

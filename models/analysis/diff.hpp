@@ -121,6 +121,8 @@ struct DiffOptions {
   bool includes_external = true;
   bool unmodelled_differ = false;   // the unmodelled objects of the two sides are not the same
   std::size_t most_reversals = 16;  // policy changes that are undone one by one to tell their effect; 0: none
+  /// What domain names of either side's policies stand for, for the policies that are undone; null: not known.
+  const policy::DomainTable* names = nullptr;
 };
 
 /// Calls `visit` for each pair that differs, in reach's order over the workloads of both sides together: first external

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "models/analysis/exposure_tiers.hpp"
 #include "models/policy/compiled.hpp"
 #include "models/policy/deviations.hpp"
 
@@ -76,37 +77,48 @@ class Finder {
       add({}, PortSet::all(), {}, is_touched);
       return;
     }
-    const policy::Compiled& compiled = engine_.compiled();
-    const policy::Group& content = compiled.groups[group.index()];
-    const bool is_unknown = is_touched || content.tiers.is_valid();
-    if (!content.is_isolated()) {
-      add({}, PortSet::all(), {}, is_unknown);
-      return;
-    }
-    if (!semantics().sctp_is_enforced) {
-      add({}, PortSet::whole(IpProtocol::sctp), {}, is_unknown);
-    }
+    const policy::Group& content = engine_.compiled().groups[group.index()];
+    std::vector<RegionGrant> granted;
     for (const policy::PolicyIndex index : engine_.policies_of(group)) {
       const policy::NetworkPolicy& policy = engine_.policy(index);
       for (const policy::Rule& rule : policy.rules(direction_)) {
-        add_rule(policy, rule, shape, is_unknown);
+        add_rule(policy, rule, shape, granted);
       }
+    }
+    PortSet judged = PortSet::all();
+    if (!semantics().sctp_is_enforced) {
+      add({}, PortSet::whole(IpProtocol::sctp), {}, is_touched);
+      judged = PortSet::whole(IpProtocol::sctp).complement();
+    }
+    if (content.tiers.is_valid()) {
+      auto through = TierExposure(engine_, direction_, shape).grants(granted, content.is_isolated(), judged);
+      if (!through) {
+        add({}, PortSet::all(), {}, true);
+        return;
+      }
+      granted = std::move(*through);
+    } else if (!content.is_isolated()) {
+      granted = {{.region = {}, .ports = judged}};
+    }
+    for (RegionGrant& grant : granted) {
+      add(std::move(grant.region), grant.ports, grant.names, is_touched);
     }
   }
 
   void add_rule(const policy::NetworkPolicy& policy, const policy::Rule& rule, cluster::ShapeId shape,
-                bool is_unknown) {
-    if (rule.peers.empty()) {
+                std::vector<RegionGrant>& granted) {
+    const auto grant = [&](PodRegion region, bool is_block) {
       std::set<std::pair<IpProtocol, std::string>> names;
-      const PortSet ports = ports_of(rule, false, shape, names);
-      add({}, ports, names, is_unknown);
+      PortSet ports = ports_of(rule, is_block, shape, names);
+      granted.push_back({std::move(region), std::move(ports), std::move(names)});
+    };
+    if (rule.peers.empty()) {
+      grant({}, false);
     }
     for (const policy::PeerRule& peer : rule.peers) {
-      std::set<std::pair<IpProtocol, std::string>> names;
-      const PortSet ports = ports_of(rule, peer.ip_block.has_value(), shape, names);
       PodRegion region;
       if (peer.ip_block) {
-        if (!engine_.profile().policy.ip_block_matches_pods) {
+        if (!semantics().ip_block_matches_pods) {
           continue;
         }
         region.block = policy::block_in_force(*peer.ip_block, semantics());
@@ -117,7 +129,7 @@ class Finder {
           region.name_space = policy.name_space;
         }
       }
-      add(region, ports, names, is_unknown);
+      grant(std::move(region), peer.ip_block.has_value());
     }
   }
 
@@ -216,52 +228,60 @@ class Finder {
 }  // namespace
 
 std::string PodRegion::to_string() const {
-  if (block) {
-    std::vector<std::string> except;
-    for (const Cidr& cidr : block->except) {
-      except.push_back(cidr.to_string());
-    }
-    return fmt::format("any pod with an address in {}{}{}", block->cidr.to_string(), except.empty() ? "" : " except ",
-                       fmt::join(except, ", "));
-  }
   const bool any_pod = !restricts(pod_selector);
   const bool any_namespace = name_space.empty() && !restricts(namespace_selector);
+  std::string text;
   if (any_pod && any_namespace) {
-    return "entire cluster";
+    text = block ? "any pod" : "entire cluster";
+  } else {
+    std::string where = "any namespace";
+    if (!name_space.empty()) {
+      where = "namespace " + name_space;
+    } else if (!any_namespace) {
+      where = named_namespaces(*namespace_selector);
+      where = where.empty() ? "any namespace with " + namespace_selector->to_string() : where;
+    }
+    text = fmt::format("{} in {}", any_pod ? "any pod" : "pods with " + pod_selector->to_string(), where);
   }
-  std::string where = "any namespace";
-  if (!name_space.empty()) {
-    where = "namespace " + name_space;
-  } else if (!any_namespace) {
-    where = named_namespaces(*namespace_selector);
-    where = where.empty() ? "any namespace with " + namespace_selector->to_string() : where;
+  if (block) {
+    std::vector<std::string> out;
+    for (const Cidr& cidr : block->except) {
+      out.push_back(cidr.to_string());
+    }
+    text += fmt::format(" with an address in {}{}{}", block->cidr.to_string(), out.empty() ? "" : " except ",
+                        fmt::join(out, ", "));
   }
-  return fmt::format("{} in {}", any_pod ? "any pod" : "pods with " + pod_selector->to_string(), where);
+  for (std::size_t i = 0; i < except.size(); ++i) {
+    text += fmt::format("{} {}", i == 0 ? " but not" : " nor", except[i].to_string());
+  }
+  return text;
 }
 
 bool PodRegion::is_everything(const Cidr& pods) const {
-  if (block) {
-    return block->cidr.family() == pods.family() && block->cidr.contains(pods.first()) &&
-           block->cidr.contains(pods.last()) &&
-           std::none_of(block->except.begin(), block->except.end(), [&](const Cidr& except) {
-             return except.family() == pods.family() &&
-                    (except.contains(pods.first()) || pods.contains(except.first()));
-           });
-  }
-  return name_space.empty() && !restricts(namespace_selector) && !restricts(pod_selector);
+  const bool holds_all_addresses =
+      !block ||
+      (block->cidr.family() == pods.family() && block->cidr.contains(pods.first()) &&
+       block->cidr.contains(pods.last()) &&
+       std::none_of(block->except.begin(), block->except.end(), [&](const Cidr& cidr) {
+         return cidr.family() == pods.family() && (cidr.contains(pods.first()) || pods.contains(cidr.first()));
+       }));
+  return holds_all_addresses && except.empty() && name_space.empty() && !restricts(namespace_selector) &&
+         !restricts(pod_selector);
 }
 
 bool PodRegion::contains(const cluster::Cluster& cluster, cluster::NamespaceId where, cluster::LabelSetId labels,
                          IpAddress ip) const {
-  if (block) {
-    return !ip.is_unspecified() && ip.family() == block->cidr.family() && block->cidr.contains(ip) &&
-           std::none_of(block->except.begin(), block->except.end(),
-                        [&](const Cidr& except) { return except.family() == ip.family() && except.contains(ip); });
+  if (block && (ip.is_unspecified() || ip.family() != block->cidr.family() || !block->cidr.contains(ip) ||
+                std::any_of(block->except.begin(), block->except.end(),
+                            [&](const Cidr& cidr) { return cidr.family() == ip.family() && cidr.contains(ip); }))) {
+    return false;
   }
   const cluster::Namespace& home = cluster.namespaces[where.index()];
   return (name_space.empty() || home.name == name_space) &&
          (!namespace_selector || namespace_selector->matches(home.labels, cluster.label_sets, cluster.strings)) &&
-         (!pod_selector || pod_selector->matches(labels, cluster.label_sets, cluster.strings));
+         (!pod_selector || pod_selector->matches(labels, cluster.label_sets, cluster.strings)) &&
+         std::none_of(except.begin(), except.end(),
+                      [&](const PodRegion& part) { return part.contains(cluster, where, labels, ip); });
 }
 
 std::string ExposureLine::ports_text() const {

@@ -1,10 +1,10 @@
 // Exposure: which pods that do not exist yet could reach a workload or be reached from it, as the policies' own
 // selectors say.
 //
-// A line is a region of pods (namespaces by name or labels, pods by labels, or addresses) with ports. Exact for
-// NetworkPolicies: a further pod with an address of its own may talk on a port exactly when it lies in a region whose
-// line has that port. Where policies of other tiers select the workload as well, they may decide first, and its lines
-// are marked unknown. What the further pod's own policies say is not looked at: they depend on where it will be.
+// A line is a region of pods (namespaces by name or labels, pods by labels, addresses) with ports. Exact: a further pod
+// with an address of its own may talk on a port exactly when it lies in a region whose line has that port. Lines are
+// marked unknown where an unmodelled object may decide, and where the tiers leave it open (exposure_tiers.hpp says
+// when). What the further pod's own policies say is not looked at: they depend on where it will be.
 #pragma once
 
 #include <functional>
@@ -24,9 +24,10 @@ struct PodRegion {
   std::optional<cluster::LabelSelector> namespace_selector = {};
   std::optional<cluster::LabelSelector> pod_selector = {};
   std::optional<policy::IpBlock> block = {};
+  std::vector<PodRegion> except = {};  // what lies in one of these does not lie in it; none of them has an except
 
   /// "entire cluster", "any pod in any namespace with team=a", "pods with app=web in namespace shop", "any pod with an
-  /// address in 10.0.0.0/8".
+  /// address in 10.0.0.0/8", "entire cluster but not any pod in namespace shop".
   std::string to_string() const;
   /// Whether every pod lies in it whose address is one of `pods`.
   bool is_everything(const Cidr& pods) const;
@@ -42,7 +43,7 @@ struct ExposureLine {
   policy::PortSet ports = {};
   /// Egress: names of ports, which the further pod's own containers resolve.
   std::vector<std::pair<IpProtocol, std::string>> names = {};
-  bool is_unknown = false;     // admin policies or an unmodelled object may decide otherwise
+  bool is_unknown = false;     // tiers or an unmodelled object may decide otherwise
   bool varies = false;         // not for all of the workload's pods
   std::uint64_t pods_now = 0;  // pods of the cluster that lie in the region (of `entire cluster`: all)
 

@@ -1,19 +1,23 @@
-// The rule one-sided-allow: what a NetworkPolicy at one end grants by name while the other end's policies, of whatever
-// tier, deny it.
+// The rule one-sided-allow: what a policy at one end grants by name while the other end's policies deny it; both of
+// whatever tier.
 //
-// For each peer of each rule the pods at both ends are compared by kind, and each item of the rule's ports for itself,
-// with the engine's allowed ports for the other direction; an item of which some port is allowed passes. A peer that
-// names pods is judged workload by workload; one that names whole namespaces only when nobody there is reachable, as
-// such rules are written to be wide. Peers that match every pod, ipBlocks, and what the admin tiers allow at one end
-// alone are not judged.
+// For each peer of each allowing rule the pods at both ends are compared by kind, and each item of the rule's ports for
+// itself, with the engine's allowed ports for the other direction; an item of which some port is allowed passes. What
+// the rule's own end denies all the same (an admin tier decides before it) is no half of a connection and not judged. A
+// peer that names pods is judged workload by workload; one that names whole namespaces only when nobody there is
+// reachable, as such rules are written to be wide; so is a rule of the admin tiers whose subject names no pods. Peers
+// that match every pod, and addresses, are not judged. Left out: rules of the admin tiers that concern more than
+// kMostPairs pairs of kinds, none of which may talk (compared-in-part).
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "models/analysis/lint_context.hpp"
 #include "models/policy/compiled.hpp"
+#include "models/policy/deviations.hpp"
 
 namespace podwire::analysis {
 namespace {
@@ -37,6 +41,20 @@ struct Denied {
 /// Items of a rule's ports, as indices, which one finding is about; with no items, 0 stands for every port.
 using Items = std::vector<std::size_t>;
 
+constexpr std::size_t kMostPairs = 4'000'000;
+
+/// One peer of an allowing rule.
+struct Half {
+  std::string policy;  // its name in messages
+  std::string object;  // and as an object
+  Direction direction = Direction::egress;
+  const std::vector<policy::PortRule>* ports = nullptr;
+  Span span;
+  std::vector<PodKind> subjects;
+  std::vector<PodKind> others;
+  bool is_wide = false;  // written for many: one pair that may talk is enough
+};
+
 class OneSidedAllow {
  public:
   explicit OneSidedAllow(LintContext& context) : context_(context), cluster_(context.cluster) {}
@@ -51,10 +69,22 @@ class OneSidedAllow {
         for (const policy::Rule& rule : policy.rules(direction)) {
           for (const PeerRule& peer : rule.peers) {
             if (!subjects.empty() && is_specific(peer)) {
-              judge(policy, direction, rule, peer, subjects);
+              judge({.policy = policy.full_name(),
+                     .object = LintContext::object_name(policy),
+                     .direction = direction,
+                     .ports = &rule.ports,
+                     .span = peer.span.is_known() ? peer.span : rule.span,
+                     .subjects = subjects,
+                     .others = context_.peers_of(policy, peer),
+                     .is_wide = !names_pods(peer)});
             }
           }
         }
+      }
+    }
+    for (const policy::AdminPolicy& policy : context_.policies.admin_policies) {
+      if (policy::is_in_force(policy.kind, context_.profile.policy)) {
+        judge(policy);
       }
     }
   }
@@ -68,14 +98,61 @@ class OneSidedAllow {
     const bool names_namespaces = !peer.namespace_selector || !peer.namespace_selector->matches_everything();
     return names_pods(peer) || names_namespaces;
   }
+  static bool names_pods(const policy::AdminPeer& peer) {
+    return peer.kind == policy::AdminPeer::Kind::pods && !peer.pod_selector.matches_everything();
+  }
+  static bool is_specific(const policy::AdminPeer& peer) {
+    const bool are_pods =
+        peer.kind == policy::AdminPeer::Kind::pods || peer.kind == policy::AdminPeer::Kind::namespaces;
+    return are_pods && (names_pods(peer) || !peer.namespace_selector.matches_everything());
+  }
+
+  std::vector<PodKind> kinds_matching(const cluster::LabelSelector& namespaces, const cluster::LabelSelector* pods) {
+    std::vector<PodKind> found;
+    for (const cluster::NamespaceId name_space : context_.namespaces_matching(namespaces)) {
+      for (const PodKind& kind : context_.kinds_in(name_space)) {
+        if (pods == nullptr || context_.is_matched(*pods, kind)) {
+          found.push_back(kind);
+        }
+      }
+    }
+    return found;
+  }
+
+  void judge(const policy::AdminPolicy& policy) {
+    std::vector<PodKind> subjects;
+    bool is_known = false;
+    for (const Direction direction : {Direction::egress, Direction::ingress}) {
+      for (const policy::AdminRule& rule : policy.rules(direction)) {
+        for (const policy::AdminPeer& peer : rule.peers) {
+          if (rule.action != policy::RuleAction::allow || !is_specific(peer)) {
+            continue;
+          }
+          if (!is_known) {
+            subjects = kinds_matching(policy.subject_namespaces, &policy.subject_pods);
+            is_known = true;
+          }
+          const bool has_pods = peer.kind == policy::AdminPeer::Kind::pods;
+          judge({.policy = policy.full_name(),
+                 .object = policy.full_name(),
+                 .direction = direction,
+                 .ports = &rule.ports,
+                 .span = peer.span.is_known() ? peer.span : rule.span,
+                 .subjects = subjects,
+                 .others = kinds_matching(peer.namespace_selector, has_pods ? &peer.pod_selector : nullptr),
+                 .is_wide = !names_pods(peer) || policy.subject_pods.matches_everything()});
+        }
+      }
+    }
+  }
 
   /// The ports that each item of the rule's ports grants towards a destination.
-  std::vector<PortSet> granted(const policy::Rule& rule, const PodKind& destination) const {
-    if (rule.ports.empty()) {
+  std::vector<PortSet> granted(const std::vector<policy::PortRule>& ports, const PodKind& destination) const {
+    if (ports.empty()) {
       return {PortSet::all()};
     }
     std::vector<PortSet> items;
-    for (const policy::PortRule& port : rule.ports) {
+    for (const policy::PortRule& port : ports) {
       if (!port.name.empty()) {
         const Port number = cluster_.named_port(destination.shape, port.protocol, port.name);
         items.push_back(number.is_valid() ? PortSet::of({{port.protocol, number.number(), number.number()}})
@@ -98,25 +175,37 @@ class OneSidedAllow {
   /// What the other end denies of one peer, by item.
   struct Judged {
     std::vector<std::vector<Denied>> denied;
-    std::vector<std::size_t> pairs;  // to which the item grants something
+    std::vector<bool> is_open;  // some pair may talk on a port of the item
     bool is_doubted = false;
   };
 
-  void judge(const NetworkPolicy& policy, Direction direction, const policy::Rule& rule, const PeerRule& peer,
-             const std::vector<PodKind>& subjects) {
-    const std::size_t items = std::max<std::size_t>(1, rule.ports.size());
-    Judged judged{.denied = std::vector<std::vector<Denied>>(items), .pairs = std::vector<std::size_t>(items)};
-    for (const PodKind& other : context_.peers_of(policy, peer)) {
-      for (const PodKind& subject : subjects) {
-        if (subject.pod != other.pod) {
-          judge(policy, direction, rule, subject, other, judged);
+  void judge(const Half& half) {
+    const std::size_t items = std::max<std::size_t>(1, half.ports->size());
+    Judged judged{.denied = std::vector<std::vector<Denied>>(items), .is_open = std::vector<bool>(items)};
+    std::size_t pairs_left = kMostPairs;
+    for (const PodKind& other : half.others) {
+      for (const PodKind& subject : half.subjects) {
+        if (subject.pod == other.pod) {
+          continue;
+        }
+        judge(half, subject, other, judged);
+        if (half.is_wide && std::find(judged.is_open.begin(), judged.is_open.end(), false) == judged.is_open.end()) {
+          return;
+        }
+        if (--pairs_left == 0) {
+          context_.notes.warning("compared-in-part",
+                                 fmt::format("one-sided-allow: a rule of {} concerns more than {} pairs of kinds of "
+                                             "pods: not judged",
+                                             half.policy, kMostPairs),
+                                 half.span);
+          return;
         }
       }
     }
     // Items that the same pairs of ends are denied share a finding.
     std::map<std::vector<std::pair<cluster::PodId, cluster::PodId>>, Items> findings;
     for (std::size_t i = 0; i < items; ++i) {
-      if (judged.denied[i].empty() || (!names_pods(peer) && judged.denied[i].size() < judged.pairs[i])) {
+      if (judged.denied[i].empty() || (half.is_wide && judged.is_open[i])) {
         continue;
       }
       std::vector<std::pair<cluster::PodId, cluster::PodId>> pairs;
@@ -132,31 +221,48 @@ class OneSidedAllow {
           denied[p].ports = denied[p].ports.united_with(judged.denied[of[i]][p].ports);
         }
       }
-      report(policy, direction, rule, peer, denied, of);
+      report(half, denied, of);
     }
   }
 
-  void judge(const NetworkPolicy& policy, Direction direction, const policy::Rule& rule, const PodKind& subject,
-             const PodKind& other, Judged& judged) {
-    const Direction back = opposite(direction);
-    const std::vector<PortSet> wanted = granted(rule, direction == Direction::egress ? other : subject);
+  void judge(const Half& half, const PodKind& subject, const PodKind& other, Judged& judged) {
+    const Direction back = opposite(half.direction);
+    const std::vector<PortSet> wanted = granted(*half.ports, half.direction == Direction::egress ? other : subject);
     const bool lets_everyone = context_.policies.admin_policies.empty() && isolating(other, back).empty();
     bool is_unknown = false;
     const PortSet allowed =
         lets_everyone ? PortSet::all()
                       : context_.engine.allowed_ports(back, context_.peer(other), context_.peer(subject), is_unknown);
+    std::optional<PortSet> own;  // what the subject's own end lets through, asked for only where the other does not
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      judged.pairs[i] += wanted[i].empty() ? 0 : 1;
-      if (wanted[i].empty() || !allowed.intersected_with(wanted[i]).empty()) {
+      if (wanted[i].empty()) {
         continue;
       }
-      if (!is_unknown) {
-        judged.denied[i].push_back({subject, other, wanted[i]});
-      } else if (!judged.is_doubted) {
-        judged.is_doubted = true;
-        context_.doubt("one-sided-allow", LintContext::object_name(policy),
-                       context_.engine.unmodelled_between(context_.peer(other), context_.peer(subject)));
+      if (!allowed.intersected_with(wanted[i]).empty()) {
+        judged.is_open[i] = true;
+        continue;
       }
+      if (!own) {
+        bool ignored = false;  // an object that may decide here may decide there
+        own = context_.engine.allowed_ports(half.direction, context_.peer(subject), context_.peer(other), ignored);
+      }
+      if (own->intersected_with(wanted[i]).empty()) {
+        continue;
+      }
+      if (is_unknown) {
+        judged.is_open[i] = true;
+        doubt(half, subject, other, judged);
+      } else {
+        judged.denied[i].push_back({subject, other, wanted[i]});
+      }
+    }
+  }
+
+  void doubt(const Half& half, const PodKind& subject, const PodKind& other, Judged& judged) {
+    if (!judged.is_doubted) {
+      judged.is_doubted = true;
+      context_.doubt("one-sided-allow", half.object,
+                     context_.engine.unmodelled_between(context_.peer(other), context_.peer(subject)));
     }
   }
 
@@ -169,10 +275,9 @@ class OneSidedAllow {
                                                 : isolating(one.other, back);
   }
 
-  void report(const NetworkPolicy& policy, Direction direction, const policy::Rule& rule, const PeerRule& peer,
-              const std::vector<Denied>& denied, const Items& items) {
-    const Direction back = opposite(direction);
-    const bool is_egress = direction == Direction::egress;
+  void report(const Half& half, const std::vector<Denied>& denied, const Items& items) {
+    const Direction back = opposite(half.direction);
+    const bool is_egress = half.direction == Direction::egress;
     std::vector<std::string> pairs;
     std::vector<std::string> names;
     std::vector<policy::PolicyIndex> ids;
@@ -194,11 +299,11 @@ class OneSidedAllow {
     const Denied& first = denied.front();
     const std::string ports = first.ports.is_all() ? "every port" : first.ports.to_string();
     LintFinding& finding =
-        context_.add("one-sided-allow", LintContext::object_name(policy), peer.span.is_known() ? peer.span : rule.span,
-                     fmt::format("{} allows {} of {} ({}), and {} {} not allow {}: the connection fails",
-                                 policy.full_name(), to_string(direction), listed(pairs), ports, listed(names),
+        context_.add("one-sided-allow", half.object, half.span,
+                     fmt::format("{} allows {} of {} ({}), and {} {} not allow {}: the connection fails", half.policy,
+                                 to_string(half.direction), listed(pairs), ports, listed(names),
                                  names.size() == 1 ? "does" : "do", to_string(back)),
-                     remedy(first, rule, items, back));
+                     remedy(first, *half.ports, items, back));
     for (std::size_t i = 0; i < std::min<std::size_t>(ids.size(), 3); ++i) {
       finding.related.push_back(
           {context_.engine.policy_span(ids[i]),
@@ -207,7 +312,8 @@ class OneSidedAllow {
   }
 
   /// The missing half as one policy rule; where the admin tier denies it, that policy.
-  std::string remedy(const Denied& one, const policy::Rule& rule, const Items& items, Direction back) {
+  std::string remedy(const Denied& one, const std::vector<policy::PortRule>& rules, const Items& items,
+                     Direction back) {
     const std::vector<policy::PolicyIndex> by = deniers(one, back);
     if (!by.empty() && context_.engine.policy_tier(by.front()) == policy::Tier::admin) {
       return fmt::format("change {}, which no NetworkPolicy can overrule, or take this half away",
@@ -215,8 +321,8 @@ class OneSidedAllow {
     }
     std::string ports;
     for (const std::size_t item : items) {
-      if (item < rule.ports.size()) {
-        ports += (ports.empty() ? "" : ", ") + port_yaml(rule.ports[item]);
+      if (item < rules.size()) {
+        ports += (ports.empty() ? "" : ", ") + port_yaml(rules[item]);
       }
     }
     return fmt::format(

@@ -99,8 +99,9 @@ constexpr LintRule kRules[] = {
      "spec: {podSelector: {}, policyTypes: [Ingress]}\n"},
     {"one-sided-allow", warning, "one end's policy allows what the other end's denies",
      "A connection needs the egress of its source and the ingress of its destination. A rule that names the other end "
-     "while that end's policies deny it grants nothing. Each item of the rule's ports is judged for itself. Peers that "
-     "name pods are judged one by one; those that name whole namespaces only when nobody there is reachable.",
+     "while that end's policies deny it grants nothing; this holds for every tier, on either end. Each item of the "
+     "rule's ports is judged for itself. Peers that name pods are judged one by one; those that name whole namespaces, "
+     "and rules of an admin tier whose subject names no pods, only when nobody there is reachable.",
      "Add the other half to a policy of the other namespace, or take this half away.",
      "# in backend; the database denies ingress by default\negress:\n"
      "  - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: database}}}]\n",

@@ -128,6 +128,12 @@ class Expander {
     for (Workload& it : cluster_.workloads) {
       it.replicas = static_cast<std::uint32_t>(it.pods.size());
     }
+    if (two_addresses_ > 0) {
+      state_.assume("addresses",
+                    fmt::format("judged by the first of their two addresses: {} pod{} ({}); where an ipBlock holds one "
+                                "of them and not the other, connections to the second may fare otherwise",
+                                two_addresses_, two_addresses_ == 1 ? "" : "s", first_with_two_));
+    }
   }
 
  private:
@@ -345,6 +351,9 @@ class Expander {
   void take_address(const LivePod& live, Pod& pod) {
     if (!live.status.ips.empty()) {
       pod.ip = live.status.ips.front();
+      if (live.status.ips.size() > 1 && two_addresses_++ == 0) {
+        first_with_two_ = live.object->full_name();
+      }
       state_.ip_spans.back() = live.status.ip_span;
     }
     if (!pod.node.is_valid()) {
@@ -398,6 +407,8 @@ class Expander {
   WorkloadId workload_;
   std::vector<std::string> splitting_keys_;
   std::set<std::string> new_objects_;
+  std::size_t two_addresses_ = 0;  // pods of the dump that have more than one
+  std::string first_with_two_;
 };
 
 }  // namespace

@@ -1,4 +1,6 @@
 // What a clock would add to a verdict, in words, for the verbs that have none.
+#include "models/cni/in_time.hpp"
+
 #include <algorithm>
 #include <initializer_list>
 
@@ -27,24 +29,27 @@ std::string mark(const Profile& profile, std::initializer_list<std::string_view>
 
 }  // namespace
 
+// Of one state: pods that are older than the window are as the state says.
 std::string in_time(const Profile& profile) {
+  const PolicySemantics& policy = profile.policy;
+  if (!policy.is_enforced || policy.pod_start_window == Duration::zero()) {
+    return "";
+  }
+  return std::string("a new pod is ") + (policy.pod_start == PodStart::open ? "not filtered" : "cut off") +
+         " for up to " + seconds(policy.pod_start_window) + " (" + mark(profile, {"policy.podStartWindow"}) + ")";
+}
+
+std::string change_in_time(const Profile& profile) {
   const PolicySemantics& policy = profile.policy;
   if (!policy.is_enforced) {
     return "";
   }
   std::string text = policy.established == EstablishedFlows::survive
-                         ? "connections that are open when a policy changes live on"
-                     : policy.judges_every_packet ? "a policy change cuts open connections that it denies"
-                                                  : "a policy change ends open connections that it denies";
-  if (policy.pod_start_window > Duration::zero()) {
-    text +=
-        "; a new pod " +
-        std::string(policy.pod_start == PodStart::open ? "is not filtered" : "cannot be reached and reaches nothing") +
-        " for up to " + seconds(policy.pod_start_window) + " (" + mark(profile, {"policy.podStartWindow"}) + ")";
-  }
+                         ? "connections that are open at the change live on"
+                         : "open connections that the change denies are cut";
   if (policy.programming_delay.p99 > Duration::zero()) {
-    text += "; a change is in force on a node after " + seconds(policy.programming_delay.p50) + " (median), " +
-            seconds(policy.programming_delay.p99) + " (p99; " +
+    text += "; in force on a node after " + seconds(policy.programming_delay.p50) + " (p99 " +
+            seconds(policy.programming_delay.p99) + "; " +
             mark(profile, {"policy.programmingDelay.p50", "policy.programmingDelay.p99"}) + ")";
   }
   return text;

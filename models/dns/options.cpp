@@ -8,6 +8,7 @@ std::vector<cni::Parameter> parameters() {
   const char* const glibc = "glibc resolv/resolv.h, res_init.c, res_send.c";
   const char* const scaling = "coredns/deployment kubernetes/Scaling_CoreDNS.md: 1.9 cores / 33,667 queries/s";
   const char* const forward = "coredns plugin/forward";
+  const std::string corefile = "kubernetes cmd/kubeadm addons dns manifests: ";
   return {
       {"dns.ndots", "5", "", Certainty::published, "kubernetes pkg/kubelet/network/dns/dns.go",
        "names with fewer dots go through the search list first, in pods with a cluster policy"},
@@ -22,9 +23,17 @@ std::vector<cni::Parameter> parameters() {
        "forwards under way in one CoreDNS pod; more are REFUSED"},
       {"dns.forwardTimeout", "2", "s", Certainty::published, forward, "wait for one upstream answer"},
       {"dns.forwardDeadline", "5", "s", Certainty::published, forward, "no further attempt after that; then SERVFAIL"},
-      {"dns.answerTtl", "30", "s", Certainty::derived,
-       "kubernetes cmd/kubeadm addons dns manifests: `ttl 30` of the kubernetes plugin, `cache 30` caps all others",
-       "how long a node that saw an answer takes its addresses for the name's (domainNames of policies)"},
+      {"dns.clusterTtl", "30", "s", Certainty::published, corefile + "`ttl 30` of the kubernetes plugin",
+       "how long an answer about the cluster's names may be kept; so long a node that saw it takes its addresses for "
+       "the "
+       "name's (domainNames of policies)"},
+      {"dns.cacheTtl", "30", "s", Certainty::published,
+       corefile + "`cache 30`; plugin/cache caps each answer it passes",
+       "the most for answers about outside names that come through CoreDNS"},
+      {"dns.cacheLeastTtl", "5", "s", Certainty::published, "coredns plugin/cache: minTTL",
+       "the least for answers about outside names that come through CoreDNS"},
+      {"dns.externalTtl", "300", "s", Certainty::guess, "no source: names differ",
+       "what outside servers say of a name whose ttl `cluster.dns.externals` does not give"},
       {"dns.upstream", "192.0.2.53", "", Certainty::guess, "an address of RFC 5737 for the nodes' own resolver",
        "the outside server that CoreDNS and dnsPolicy Default ask; its delay is the underlay's edge delay"},
       {"dns.udpLimit", "512", "B", Certainty::published, "RFC 1035; glibc sends no EDNS option by default",

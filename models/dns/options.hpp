@@ -18,7 +18,6 @@ struct DnsOptions {
   std::uint32_t max_forwards = 1000;                // under way in one CoreDNS pod; more are REFUSED
   Duration forward_timeout = Duration::from_s(2);   // for one upstream answer
   Duration forward_deadline = Duration::from_s(5);  // no further attempt after that
-  Duration answer_ttl = Duration::from_s(30);       // of every answer, as agents that learn addresses from it see it
   /// The nodes' resolv.conf: what CoreDNS forwards to, and what pods with dnsPolicy Default ask. The address is an
   /// outside server that knows `externals` and nothing of the cluster.
   HostResolvConf host{{IpAddress::v4(192, 0, 2, 53)}, {}, {}};

@@ -306,9 +306,12 @@ void Resolver::take_answer(std::uint32_t index, Response response) {
 }
 
 void Resolver::tell_heard(const Lookup& lookup, AnswerId answer) const {
-  const std::vector<IpAddress>& addresses = zone_.answer(answer).addresses;
-  if (listener_.call != nullptr && !addresses.empty()) {
-    listener_.call(listener_.target, {lookup.options.client, names_[candidate_name(lookup)], addresses});
+  const Answer& heard = zone_.answer(answer);
+  if (listener_.call != nullptr && !heard.addresses.empty()) {
+    listener_.call(listener_.target, {.client = lookup.options.client,
+                                      .name = names_[candidate_name(lookup)],
+                                      .addresses = heard.addresses,
+                                      .ttl = heard.ttl});
   }
 }
 

@@ -85,6 +85,7 @@ class Resolver {
     dataplane::End client;
     std::string_view name;  // that was asked for
     std::span<const IpAddress> addresses;
+    Duration ttl;  // how long the answer may be kept
   };
   /// Who hears of answers with addresses, over UDP and TCP: `void Model::Method(const Heard&)`. One model, or none.
   template <auto Method, class Model>

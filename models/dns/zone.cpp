@@ -145,6 +145,9 @@ AnswerId Zone::resolve(NameId name, RecordType type, Scope scope) {
   }
   const std::string_view text = names_[name];
   Answer answer = scope == Scope::cluster ? make(text, type, 0) : make_external(text, type);
+  if (scope == Scope::cluster && answer.is_forwarded) {
+    answer.ttl = std::clamp(answer.ttl, kLeastCachedTtl, kMostCachedTtl);
+  }
   measure(text, answer, type);
   if (answer.is_assumed) {
     assumed_.push_back(name);
@@ -305,6 +308,7 @@ Answer Zone::make_alias(const Service& service, RecordType type, int links) cons
   Answer next = make(target, type, links + 1);
   answer.is_forwarded = next.is_forwarded;
   answer.is_assumed = next.is_assumed;
+  answer.ttl = std::min(answer.ttl, next.ttl);
   if (is_inside && next.addresses.empty()) {
     return answer;  // a target inside the zone that yields nothing: the answer section stays empty
   }
@@ -362,7 +366,8 @@ Answer Zone::make_external(std::string_view name, RecordType type) const {
     answer.is_assumed = asks_for_address(type);
     return answer;
   }
-  for (const IpAddress& address : found->second) {
+  answer.ttl = found->second.ttl;
+  for (const IpAddress& address : found->second.addresses) {
     add_address(answer, address, type);
   }
   return answer;

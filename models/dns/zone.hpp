@@ -8,23 +8,35 @@
 //   _<port>._<proto>.<svc>.<ns>.svc   SRV; addresses too, as CoreDNS answers them
 //   <a-b-c-d>.<ns>.pod.<zone>         the address itself (mode `pods insecure`, kubeadm's)
 // NXDOMAIN and NODATA differ: a name that exists without the type asked for is NODATA.
-// Left out: wildcards (gone from CoreDNS), zone transfers, DNSSEC, `endpoint_pod_names`, stub domains, the cache plugin
-// (it changes no in-cluster latency beyond what the CPU figure holds).
+// Each answer tells how long it may be kept (kubeadm's Corefile, kubernetes cmd/kubeadm addons dns manifests): records
+// of the cluster 30 s (`ttl 30` of the kubernetes plugin), forwarded ones what the outside server said, no less than 5
+// s and no more than 30 s (plugin/cache with `cache 30` rewrites every answer that passes); an outside server that is
+// asked directly says its own. Left out: wildcards (gone from CoreDNS), zone transfers, DNSSEC, `endpoint_pod_names`,
+// stub domains, what the cache plugin keeps (it changes no in-cluster latency beyond what the CPU figure holds; a kept
+// answer's TTL counts down).
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "models/cluster/cluster.hpp"
 #include "models/dns/names.hpp"
 #include "sim/base/ip.hpp"
+#include "sim/base/time.hpp"
 
 namespace podwire::dns {
+
+inline constexpr Duration kClusterTtl = Duration::from_s(30);     // of records of the cluster's zone
+inline constexpr Duration kLeastCachedTtl = Duration::from_s(5);  // of forwarded answers
+inline constexpr Duration kMostCachedTtl = Duration::from_s(30);
+inline constexpr Duration kOutsideTtl = Duration::from_s(300);  // of outside names whose TTL nobody declares: a guess
 
 enum class RecordType : std::uint8_t { a, aaaa, srv, ptr, txt, cname };
 std::string_view to_string(RecordType type);
@@ -49,6 +61,7 @@ struct Answer {
   std::vector<IpAddress> addresses;  // of the type asked for
   std::vector<ServiceRecord> services;
   std::vector<std::string> texts;      // PTR targets or TXT strings
+  Duration ttl = kClusterTtl;          // the least of its records
   std::uint32_t message_bytes = 0;     // names uncompressed, as CoreDNS sends them
   std::uint32_t compressed_bytes = 0;  // what it sends when the uncompressed message does not fit
   bool has_records() const { return !cnames.empty() || !addresses.empty() || !services.empty() || !texts.empty(); }
@@ -57,8 +70,17 @@ struct Answer {
 
 using AnswerId = Id<struct AnswerTag>;
 
-/// Outside names → addresses, as a scenario declares them. Names normalised.
-using ExternalRecords = std::map<std::string, std::vector<IpAddress>>;
+/// What the outside servers know of one name.
+struct ExternalRecord {
+  std::vector<IpAddress> addresses = {};
+  Duration ttl = kOutsideTtl;
+  ExternalRecord() = default;
+  ExternalRecord(std::initializer_list<IpAddress> list) : addresses(list) {}
+  ExternalRecord(std::vector<IpAddress> list, Duration time) : addresses(std::move(list)), ttl(time) {}
+};
+
+/// Outside names, as a scenario declares them. Names normalised.
+using ExternalRecords = std::map<std::string, ExternalRecord>;
 
 class Zone {
  public:

@@ -105,7 +105,11 @@ void Clients::start() {
 void Clients::apply_change(const cluster::Cluster& state) {
   if (phase_begins_.empty()) {
     for (WorkloadResult& result : results_) {  // all that was so far is the first phase
-      result.phases.push_back({.requests = result.requests, .outcomes = result.outcomes});
+      result.phases.push_back({.requests = result.requests,
+                               .outcomes = result.outcomes,
+                               .dns = result.dns,
+                               .connect = result.connect,
+                               .total = result.total});
     }
   }
   phase_begins_.push_back(simulator_.now());
@@ -113,6 +117,20 @@ void Clients::apply_change(const cluster::Cluster& state) {
     loops_[w].clients = running(state, workloads_[w].from.pods);
     loops_[w].targets = running(state, workloads_[w].to.pods);
     results_[w].phases.emplace_back();
+  }
+}
+
+template <class Counts>
+void Clients::add_to(Counts& counts, const Request& request, Outcome outcome, Time now) {
+  ++counts.outcomes[static_cast<std::size_t>(outcome)];
+  if (request.resolved != Time::never()) {
+    counts.dns.add((request.resolved - request.arrived).ps());
+  }
+  if (request.established != Time::never()) {
+    counts.connect.add((request.established - request.dialled).ps());
+  }
+  if (outcome == Outcome::ok) {
+    counts.total.add((now - request.arrived).ps());
   }
 }
 
@@ -409,20 +427,10 @@ void Clients::end(std::uint32_t index, Outcome outcome) {
   ++(outcome == Outcome::ok ? traffic.ok : traffic.failed);
   if (request.is_counted) {
     WorkloadResult& result = results_[request.workload];
-    ++result.outcomes[static_cast<std::size_t>(outcome)];
+    add_to(result, request, outcome, now);
     if (!phase_begins_.empty()) {
       const auto next = std::upper_bound(phase_begins_.begin(), phase_begins_.end(), request.arrived);
-      const auto phase = static_cast<std::size_t>(next - phase_begins_.begin());
-      ++result.phases[phase].outcomes[static_cast<std::size_t>(outcome)];
-    }
-    if (request.resolved != Time::never()) {
-      result.dns.add((request.resolved - request.arrived).ps());
-    }
-    if (request.established != Time::never()) {
-      result.connect.add((request.established - request.dialled).ps());
-    }
-    if (outcome == Outcome::ok) {
-      result.total.add((now - request.arrived).ps());
+      add_to(result.phases[static_cast<std::size_t>(next - phase_begins_.begin())], request, outcome, now);
     }
     log_.add({.workload = request.workload,
               .ordinal = request.ordinal,

@@ -108,6 +108,9 @@ class Clients {
   void on_server_event(const transport::Event& event);
   void on_client_event(std::uint32_t request, const transport::Event& event);
   void end(std::uint32_t request, Outcome outcome);
+  /// Counts a request that ended: in a workload's result, or in one of its phases.
+  template <class Counts>
+  static void add_to(Counts& counts, const Request& request, Outcome outcome, Time now);
   void note_refusal(const Request& request);
   /// The address and port that a target other than a name stands for, or an unspecified address when it has none.
   std::pair<IpAddress, Port> destination_of(const Request& request) const;

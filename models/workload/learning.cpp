@@ -15,15 +15,15 @@ dataplane::DomainNames domain_names(const policy::PolicyEngine& engine, const co
 }
 
 NameLearning::NameLearning(des::Simulator& simulator, const dataplane::Network& network, dns::Resolver& resolver,
-                           dataplane::DomainNames& names, Duration ttl)
-    : simulator_(simulator), network_(network), names_(names), ttl_(ttl) {
+                           dataplane::DomainNames& names)
+    : simulator_(simulator), network_(network), names_(names) {
   if (names.is_needed()) {
     resolver.on_heard<&NameLearning::on_heard>(*this);
   }
 }
 
 void NameLearning::on_heard(const dns::Resolver::Heard& heard) {
-  names_.see(network_.machine_of(heard.client), heard.name, heard.addresses, simulator_.now() + ttl_);
+  names_.see(network_.machine_of(heard.client), heard.name, heard.addresses, simulator_.now() + heard.ttl);
 }
 
 }  // namespace podwire::workload

@@ -18,7 +18,7 @@ class NameLearning {
  public:
   /// All arguments outlive it.
   NameLearning(des::Simulator& simulator, const dataplane::Network& network, dns::Resolver& resolver,
-               dataplane::DomainNames& names, Duration ttl);
+               dataplane::DomainNames& names);
   NameLearning(const NameLearning&) = delete;
   NameLearning& operator=(const NameLearning&) = delete;
 
@@ -28,7 +28,6 @@ class NameLearning {
   des::Simulator& simulator_;
   const dataplane::Network& network_;
   dataplane::DomainNames& names_;
-  Duration ttl_;
 };
 
 }  // namespace podwire::workload

@@ -76,6 +76,9 @@ struct DropRow {
 struct PhaseCounts {
   std::uint64_t requests = 0;
   std::array<std::uint64_t, kOutcomeCount> outcomes = {};
+  stats::Histogram dns;  // as WorkloadResult has them
+  stats::Histogram connect;
+  stats::Histogram total;
 };
 
 /// Requests counted in the measured window, and how long each part of them took, over those that completed that part.

@@ -57,7 +57,7 @@ PlayedCluster::PlayedCluster(const PlayedClusterInput& input)
               {.seed = input_.seed, .underlay_mtu = input_.underlay.mtu}),
       transport(simulator, network, {.seed = input_.seed}),
       dns(simulator, transport, network, cluster, dns_options(input_)),
-      learning(simulator, network, dns.resolver(), names, dns_options(input_).answer_ttl) {
+      learning(simulator, network, dns.resolver(), names) {
   if (timeline) {
     dns.zone().update(input_.engine->cluster());  // that of the beginning, where all pods are not there yet
   }

@@ -136,11 +136,13 @@ void RequestLog::write_drops(const RunResult& result) {
   writer_->write_table("/reachability", reachability);
 }
 
-// A change's text lists what it did object by object: "apply backend/networkpolicy/late; delete frontend/pod/web".
+// A change's text lists what it did object by object: "apply backend/networkpolicy/late; scale frontend/deployment/web
+// 3 → 5".
 void RequestLog::write_changes(const RunResult& result) {
   record::Table changes{
       .columns = {integer("change", "its number in this run, from 1"), integer("made", "ns since the start of the run"),
                   text("policy_set"), text("what", "apply, delete, label, patch, scale, start …"), text("object"),
+                  text("detail", "of scale: the replicas before and after"),
                   integer("first_enforced", "ns; by the first node; -1: it concerns no policy"),
                   integer("last_enforced", "ns; by the last node; -1 likewise")},
       .cells = {}};
@@ -150,9 +152,11 @@ void RequestLog::write_changes(const RunResult& result) {
       const std::size_t end = std::min(row.text.find("; ", begin), row.text.size());
       const std::string part = row.text.substr(begin, end - begin);
       const std::size_t space = std::min(part.find(' '), part.size());
+      const std::string rest = space < part.size() ? part.substr(space + 1) : std::string();
+      const std::size_t name = std::min(rest.find(' '), rest.size());
       changes.cells.insert(changes.cells.end(),
                            {number(i + 1), row.made.ns(), input_.engine->policies().name, part.substr(0, space),
-                            space < part.size() ? part.substr(space + 1) : std::string(),
+                            rest.substr(0, name), name < rest.size() ? rest.substr(name + 1) : std::string(),
                             row.concerns_policy ? row.first_enforced.ns() : std::int64_t{-1},
                             row.concerns_policy ? row.last_enforced.ns() : std::int64_t{-1}});
       begin = end + 2;

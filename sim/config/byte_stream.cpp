@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "sim/base/check.hpp"
+#include "sim/base/text.hpp"
 #include "sim/config/decompress.hpp"
 
 namespace podwire::config {
@@ -202,6 +203,38 @@ std::unique_ptr<ByteStream> open_stream(const std::filesystem::path& path, const
   std::unique_ptr<ByteStream> stream = std::make_unique<FileStream>(descriptor);
   const Packing packing = packing_of(path);
   return packing == Packing::none ? std::move(stream) : unpacking(packing, std::move(stream));
+}
+
+std::optional<std::string> read_whole(const std::filesystem::path& path, const FileAccess& access, Span from,
+                                      Diagnostics& diagnostics) {
+  const std::uint64_t most = access.limits.max_bytes;
+  const std::string shown = fmt::format("\"{}\"", printable(path.string(), 200));
+  const auto too_large = [&] {
+    diagnostics.error("too-large", fmt::format("{} holds more than {} bytes; at most that many are read", shown, most),
+                      from);
+    return std::nullopt;
+  };
+  const auto stream = open_stream(path, access, from, diagnostics);
+  if (stream == nullptr) {
+    return std::nullopt;
+  }
+  std::error_code unknown;  // the size of some files (/proc) is known only when they have been read
+  if (const auto size = std::filesystem::file_size(path, unknown); !unknown && size > most) {
+    return too_large();
+  }
+  std::string text;
+  std::vector<char> buffer(kPackedStep);
+  while (const std::size_t count = stream->read(buffer.data(), buffer.size())) {
+    if (text.size() + count > most) {
+      return too_large();
+    }
+    text.append(buffer.data(), count);
+  }
+  if (!stream->problem().empty()) {
+    diagnostics.error("unreadable", fmt::format("{} cannot be read: {}", shown, stream->problem()), from);
+    return std::nullopt;
+  }
+  return text;
 }
 
 std::unique_ptr<ByteStream> unpacking(Packing packing, std::unique_ptr<ByteStream> packed) {

@@ -38,6 +38,10 @@ std::unique_ptr<ByteStream> stream_of(std::function<std::size_t(char* out, std::
 std::unique_ptr<ByteStream> open_stream(const std::filesystem::path& path, const FileAccess& access, Span from,
                                         Diagnostics& diagnostics);
 
+/// The whole of such a file, at most access.limits.max_bytes after unpacking. Errors: those of read_file.
+std::optional<std::string> read_whole(const std::filesystem::path& path, const FileAccess& access, Span from,
+                                      Diagnostics& diagnostics);
+
 /// Unpacks what `packed` gives. Precondition: a packing.
 enum class Packing : std::uint8_t;
 std::unique_ptr<ByteStream> unpacking(Packing packing, std::unique_ptr<ByteStream> packed);

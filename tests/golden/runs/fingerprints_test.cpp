@@ -44,8 +44,10 @@ std::string play(const std::string& name, const BatchOptions& options) {
   SourceMap sources;
   LoadOptions load_options;
   load_options.seeds = std::vector<std::uint64_t>{1};
-  // Long enough for the scenario's own events, at 5 s.
-  load_options.settings = {"run.warmup=500ms", name == "late-policy" ? "run.duration=6s" : "run.duration=2s"};
+  // Long enough for the scenarios' own events, at 5 s and at 20 s.
+  load_options.settings = {"run.warmup=500ms", name == "late-policy"    ? "run.duration=6s"
+                                               : name == "domain-names" ? "run.duration=22s"
+                                                                        : "run.duration=2s"};
   const Result<Scenario> loaded = load(sources, {(kRoot / "scenarios" / name).string()}, load_options);
   if (!loaded.has_value()) {
     ADD_FAILURE() << name << ": " << loaded.diagnostics().all().front().message;

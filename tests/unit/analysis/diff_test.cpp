@@ -129,6 +129,83 @@ TEST(Diff, APolicyChangedInVainIsToldFromOneThatMatters) {
   EXPECT_EQ(outcome.summary.policies[1].effect, PolicyChange::Effect::none);
 }
 
+std::string admin_policy(const std::string& kind, const std::string& name, const std::string& spec) {
+  const bool is_v2 = kind == "ClusterNetworkPolicy";
+  return "---\napiVersion: policy.networking.k8s.io/v1alpha" + std::string(is_v2 ? "2" : "1") + "\nkind: " + kind +
+         "\nmetadata: {name: " + name + "}\nspec:\n" + spec + "\n";
+}
+
+std::string subject(const std::string& app) {
+  return "  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: " + app + "}}}}\n";
+}
+
+std::string deny_port(const std::string& name, const std::string& app, const std::string& port) {
+  return admin_policy("AdminNetworkPolicy", name,
+                      "  priority: " + std::string(name == "idle" ? "6" : "5") + "\n" + subject(app) +
+                          "  ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{portNumber: {protocol: TCP, "
+                          "port: " +
+                          port + "}}]}]");
+}
+
+TEST(Diff, PoliciesOfAdminTiersOpenAndCloseAndTheirEffectIsTried) {
+  PolicyLab before(town() + deny_port("tier", "db", "80") + deny_port("idle", "nobody", "80"));
+  PolicyLab after(town() + deny_port("tier", "db", "81") + deny_port("idle", "nobody", "81"));
+  const Outcome outcome = difference(before, after, kInside);
+  EXPECT_EQ(outcome.lines, (Lines{"policy: a/web[Pod] => a/db[Pod] : SCTP 1-65535,TCP 1-79,81-65535,UDP 1-65535 -> "
+                                  "SCTP 1-65535,TCP 1-80,82-65535,UDP 1-65535"}));
+  EXPECT_EQ(outcome.summary.totals.opened, 1u);
+  EXPECT_EQ(outcome.summary.totals.closed, 1u);
+  ASSERT_EQ(outcome.reasons.size(), 2u);
+  EXPECT_NE(outcome.reasons[0].find("adminnetworkpolicy/tier ingress rule 0"), std::string::npos);
+  ASSERT_EQ(outcome.summary.policies.size(), 2u);
+  EXPECT_EQ(outcome.summary.policies[0].name, "AdminNetworkPolicy idle");
+  EXPECT_EQ(outcome.summary.policies[0].effect, PolicyChange::Effect::none);
+  EXPECT_EQ(outcome.summary.policies[1].name, "AdminNetworkPolicy tier");
+  EXPECT_EQ(outcome.summary.policies[1].effect, PolicyChange::Effect::some);
+}
+
+TEST(Diff, EachKindOfAdminPolicyIsUndoneForItself) {
+  // The baseline closes web for the whole cluster, the Admin tier closes what web may dial outside; taking the
+  // NetworkPolicy of db away opens nothing, because the admin tier that was added denies the same.
+  const std::string deny_all =
+      admin_policy("AdminNetworkPolicy", "tier",
+                   "  priority: 5\n" + subject("db") + "  ingress: [{action: Deny, from: [{namespaces: {}}]}]");
+  PolicyLab before(town() + network_policy("a", "db",
+                                           "  podSelector: {matchLabels: {app: db}}\n  ingress: [{from: "
+                                           "[{ipBlock: {cidr: 0.0.0.0/0}}]}]"));
+  PolicyLab after(town() + deny_all +
+                  admin_policy("BaselineAdminNetworkPolicy", "default",
+                               subject("web") + "  ingress: [{action: Deny, from: [{namespaces: {}}]}]") +
+                  admin_policy("ClusterNetworkPolicy", "out",
+                               "  tier: Admin\n  priority: 1\n" + subject("web") +
+                                   "  egress: [{action: Deny, to: [{networks: [203.0.113.0/24]}]}]"));
+  const Outcome outcome = difference(before, after);
+  EXPECT_EQ(outcome.lines,
+            (Lines{"policy: a/db[Pod] => a/web[Pod] : All Connections -> No Connections",
+                   "policy: a/web[Pod] => 203.0.113.0-203.0.113.255[External] : All Connections -> No Connections",
+                   "policy: a/web[Pod] => a/db[Pod] : All Connections -> No Connections"}));
+  ASSERT_EQ(outcome.summary.policies.size(), 4u);
+  const std::pair<const char*, PolicyChange::Effect> wanted[] = {
+      {"AdminNetworkPolicy tier", PolicyChange::Effect::some},
+      {"BaselineAdminNetworkPolicy default", PolicyChange::Effect::some},
+      {"ClusterNetworkPolicy out", PolicyChange::Effect::some},
+      {"a/db", PolicyChange::Effect::none}};
+  for (std::size_t i = 0; i < std::size(wanted); ++i) {
+    EXPECT_EQ(outcome.summary.policies[i].name, wanted[i].first);
+    EXPECT_EQ(outcome.summary.policies[i].effect, wanted[i].second) << wanted[i].first;
+  }
+}
+
+TEST(Diff, WhereTooManyPoliciesChangedTheirEffectIsNotTried) {
+  PolicyLab before(town());
+  PolicyLab after(town() + deny_port("tier", "db", "81") + deny_port("idle", "nobody", "81"));
+  DiffOptions options = kInside;
+  options.most_reversals = 1;
+  for (const PolicyChange& change : difference(before, after, options).summary.policies) {
+    EXPECT_EQ(change.effect, PolicyChange::Effect::not_tried);
+  }
+}
+
 TEST(Diff, CommentsAndLayoutChangeNoPolicy) {
   PolicyLab before(town() + "# a comment\n" + db_policy("{port: 80}"));
   PolicyLab after(town() + db_policy("{protocol: TCP, port: 80}"));

@@ -259,6 +259,63 @@ TEST(Exposure, SaysWhichPodsEachRuleAdmits) {
                                 "pods with role=probe in any namespace: TCP 9090"}));
 }
 
+std::string tier_policy(const std::string& name, int priority, const std::string& ingress) {
+  return "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: " + name +
+         "}\nspec:\n  priority: " + std::to_string(priority) +
+         "\n  subject: {namespaces: {matchLabels: {kubernetes.io/metadata.name: shop}}}\n  ingress:\n" + ingress;
+}
+
+TEST(Exposure, WhatAnAdminTierDeniesIsTakenOutOfTheRegion) {
+  // No NetworkPolicy: all is open but port 22, and for pods of team b everything.
+  EXPECT_EQ(exposure_lines(name_space("shop") + pod("shop", "web", "app: web") +
+                           tier_policy("deny", 5,
+                                       "  - {action: Deny, from: [{namespaces: {matchLabels: {team: b}}}]}\n"
+                                       "  - {action: Deny, from: [{namespaces: {}}], ports: [{portNumber: {protocol: "
+                                       "TCP, port: 22}}]}\n")),
+            (std::vector<std::string>{"entire cluster but not any pod in any namespace with team=b: SCTP 1-65535,TCP "
+                                      "1-21,23-65535,UDP 1-65535"}));
+}
+
+TEST(Exposure, AnAdminTiersAllowAndPassMeetTheNetworkPolicies) {
+  // The tier lets probes in on 9090, leaves team a to the NetworkPolicies, and denies all others. These open 8080 to
+  // pods of app x and isolate the pod for the rest.
+  EXPECT_EQ(
+      exposure_lines(
+          name_space("shop") + pod("shop", "web", "app: web") +
+          network_policy("shop", "web",
+                         "  podSelector: {}\n"
+                         "  ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: x}}}], ports: "
+                         "[{port: 8080}]}]") +
+          tier_policy("tier", 5,
+                      "  - {action: Allow, from: [{pods: {namespaceSelector: {}, podSelector: {matchLabels: {role: "
+                      "probe}}}}], ports: [{portNumber: {protocol: TCP, port: 9090}}]}\n"
+                      "  - {action: Pass, from: [{namespaces: {matchLabels: {team: a}}}]}\n"
+                      "  - {action: Deny, from: [{namespaces: {}}]}\n")),
+      (std::vector<std::string>{"pods with app=x in any namespace with team=a: TCP 8080",
+                                "pods with role=probe in any namespace: TCP 9090"}));
+}
+
+TEST(Exposure, ABaselineDecidesForWhatNoNetworkPolicyIsolates) {
+  EXPECT_EQ(
+      exposure_lines(
+          name_space("shop") + pod("shop", "web", "app: web") +
+          "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: BaselineAdminNetworkPolicy\nmetadata: {name: "
+          "default}\nspec:\n  subject: {namespaces: {}}\n  ingress:\n"
+          "  - {action: Allow, from: [{namespaces: {matchLabels: {kubernetes.io/metadata.name: shop}}}]}\n"
+          "  - {action: Deny, from: [{namespaces: {}}]}\n"),
+      (std::vector<std::string>{"any pod in namespace shop: All Connections"}));
+}
+
+TEST(Exposure, PoliciesOfOnePriorityLeaveItOpen) {
+  PolicyLab lab(name_space("shop") + pod("shop", "web", "app: web") +
+                tier_policy("one", 5, "  - {action: Deny, from: [{namespaces: {}}]}\n") +
+                tier_policy("two", 5, "  - {action: Allow, from: [{namespaces: {}}]}\n"));
+  const auto lines = exposure_of(lab.engine(), cluster::WorkloadId(0u), policy::Direction::ingress);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(lines[0].is_unknown);
+  EXPECT_EQ(lines[0].region.to_string(), "entire cluster");
+}
+
 TEST(Exposure, IsEmptyWhereNoPodIsAdmitted) {
   EXPECT_TRUE(exposure_lines(name_space("shop") + pod("shop", "web", "app: web") +
                              network_policy("shop", "deny", "  podSelector: {}\n"))

@@ -195,6 +195,45 @@ TEST(Lint, RunsTheRulesThatAreAskedFor) {
   EXPECT_EQ(lint_text(std::string(kTwoNamespaces), without).report.findings.size(), 1u);
 }
 
+/// Policies of one rule each in namespace big, all with the same rule but for `wide`, which lets everyone in on any
+/// port and, twice, nobody else does: its second rule is contained in its first.
+std::string many_policies(int count) {
+  std::string text =
+      "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: big, labels: {app: a}}, "
+      "spec: {containers: [{name: c, image: i}]}}\n";
+  for (int i = 0; i < count; ++i) {
+    text += "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p" + std::to_string(i) +
+            ", namespace: big}, spec: {podSelector: {}, ingress: [{ports: [{port: 80}]}]}}\n";
+  }
+  return text +
+         "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: wide, namespace: big}, "
+         "spec: {podSelector: {}, ingress: [{}, {ports: [{port: 443}]}]}}\n";
+}
+
+TEST(Lint, RulesOfALargeNamespaceAreComparedWithinTheirPolicyAndThatIsSaid) {
+  const LintOptions only = {.only = {"redundant-rule"}, .skip = {}, .obeys_annotations = true};
+  // 998 rules and the two of `wide`: a thousand, all compared. Each is contained in wide's first rule.
+  const Linted all = lint_text(many_policies(998), only);
+  EXPECT_EQ(all.report.findings.size(), 999u);
+  EXPECT_TRUE(all.notes.all().empty());
+  // One more: only wide's own second rule is compared with its first.
+  const Linted part = lint_text(many_policies(999), only);
+  ASSERT_EQ(part.report.findings.size(), 1u) << shown(found(part));
+  EXPECT_EQ(part.report.findings[0].object, "big/networkpolicy/wide");
+  ASSERT_EQ(part.notes.all().size(), 1u);
+  EXPECT_EQ(part.notes.all()[0].code, "compared-in-part");
+  EXPECT_EQ(part.notes.all()[0].severity, Severity::warning);
+  EXPECT_EQ(part.notes.all()[0].message,
+            "redundant-rule: namespace big has 1001 ingress rules, more than 1000: each is compared with those of its "
+            "own policy only");
+  // Rules of the two directions are counted apart.
+  std::string two = many_policies(998);
+  two +=
+      "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: out, namespace: big}, "
+      "spec: {podSelector: {}, egress: [{ports: [{port: 80}]}], policyTypes: [Egress]}}\n";
+  EXPECT_TRUE(lint_text(std::move(two), only).notes.all().empty());
+}
+
 TEST(Lint, AnUnmodelledPolicyLeavesTheNamespacesIsolationUndecided) {
   const Linted linted = lint_text(
       "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: api}, spec: {containers: [{name: c, image: i}]}}\n"

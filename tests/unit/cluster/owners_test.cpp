@@ -232,6 +232,9 @@ TEST(Owners, PodStatusOfADumpIsHonoured) {
   const Pod& a = cluster.pods[0];
   EXPECT_EQ(a.ip, IpAddress::v4(10, 244, 7, 9));
   EXPECT_FALSE(a.is_ready);
+  EXPECT_TRUE(std::any_of(cluster.assumptions.begin(), cluster.assumptions.end(), [](const Assumption& assumed) {
+    return assumed.text.starts_with("judged by the first of their two addresses: 1 pod (shop/pod/a);");
+  })) << "the second address is not forgotten silently";
   const Pod& b = cluster.pods[1];
   EXPECT_EQ(b.phase, PodPhase::pending);
   EXPECT_TRUE(b.ip.is_unspecified());

@@ -2,7 +2,10 @@
 #include "sim/config/byte_stream.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -73,6 +76,29 @@ TEST(OpenStream, RefusesWhatIsNoRegularFile) {
   ASSERT_EQ(diagnostics.error_count(), 2u);
   EXPECT_EQ(diagnostics.all()[0].code, "not-a-regular-file");
   EXPECT_EQ(diagnostics.all()[1].code, "no-such-file");
+}
+
+TEST(ReadWhole, StopsAtItsLimitAndSaysSo) {
+  const std::string path = testing::TempDir() + "podwire-read-whole-" + std::to_string(::getpid());
+  std::ofstream(path, std::ios::binary) << "hello\nworld\n";
+  Diagnostics diagnostics;
+  FileAccess access;
+  access.limits.max_bytes = 12;
+  EXPECT_EQ(read_whole(path, access, {}, diagnostics), "hello\nworld\n");
+  EXPECT_FALSE(diagnostics.has_errors());
+  access.limits.max_bytes = 11;
+  EXPECT_FALSE(read_whole(path, access, {}, diagnostics).has_value());
+  ASSERT_EQ(diagnostics.error_count(), 1u);
+  EXPECT_EQ(diagnostics.all()[0].code, "too-large");
+  EXPECT_NE(diagnostics.all()[0].message.find("holds more than 11 bytes"), std::string::npos);
+  // A file that is larger than what is allowed is not read at all: this one has 2 GiB, all of it a hole.
+  std::filesystem::resize_file(path, std::uintmax_t{1} << 31);
+  access.limits = {};
+  EXPECT_FALSE(read_whole(path, access, {}, diagnostics).has_value());
+  EXPECT_EQ(diagnostics.all().back().code, "too-large");
+  EXPECT_FALSE(read_whole("/no/such/file", {}, {}, diagnostics).has_value());
+  EXPECT_EQ(diagnostics.all().back().code, "no-such-file");
+  std::filesystem::remove(path);
 }
 
 /// The members of an object as "key=value;", nested ones in brackets.

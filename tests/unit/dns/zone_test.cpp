@@ -234,6 +234,30 @@ TEST_F(ZoneTest, ServersOutsideKnowNothingOfTheCluster) {
   EXPECT_EQ(zone.answer(zone.resolve(name, RecordType::a)).rcode, Rcode::noerror);
 }
 
+// kubeadm's Corefile: `ttl 30` for the cluster's names; plugin/cache brings what it passes into 5 s to 30 s.
+TEST_F(ZoneTest, AnswersSayHowLongTheyMayBeKept) {
+  add_alias("short", "short.example.com");
+  NameTable names;
+  Zone zone(cluster_, names,
+            {{"long.example.com", {{kOutside}, 3600_s}},
+             {"some.example.com", {{kOutside}, 12_s}},
+             {"short.example.com", {{kOutside}, 2_s}},
+             {"other.example.com", {kOutside}}});
+  const auto ttl = [&](const char* name, Zone::Scope scope = Zone::Scope::cluster) {
+    return zone.answer(zone.resolve(names.intern(name), RecordType::a, scope)).ttl;
+  };
+  EXPECT_EQ(ttl("web.shop.svc.cluster.local"), 30_s);
+  EXPECT_EQ(ttl("long.example.com"), 30_s);
+  EXPECT_EQ(ttl("some.example.com"), 12_s);
+  EXPECT_EQ(ttl("short.example.com"), 5_s);
+  EXPECT_EQ(ttl("other.example.com"), 30_s);
+  EXPECT_EQ(ttl("short.shop.svc.cluster.local"), 5_s) << "an alias holds no longer than what it leads to";
+  // Who asks the outside server itself is told what it says.
+  EXPECT_EQ(ttl("long.example.com", Zone::Scope::outside), 3600_s);
+  EXPECT_EQ(ttl("short.example.com", Zone::Scope::outside), 2_s);
+  EXPECT_EQ(ttl("other.example.com", Zone::Scope::outside), kOutsideTtl);
+}
+
 TEST_F(ZoneTest, AddressesResolveBackToServicesFirstThenToEndpoints) {
   EXPECT_EQ(ask("20.0.96.10.in-addr.arpa", RecordType::ptr).texts, Strings{"web.shop.svc.cluster.local"});
   EXPECT_EQ(ask("1.0.244.10.in-addr.arpa", RecordType::ptr).texts,

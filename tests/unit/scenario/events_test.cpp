@@ -7,6 +7,7 @@
 #include "app/scenario/batch.hpp"
 #include "models/cluster/snapshot.hpp"
 #include "sim/config/render.hpp"
+#include "sim/record/run_reader.hpp"
 #include "tests/unit/scenario/scratch_folder.hpp"
 
 namespace podwire::scenario {
@@ -31,6 +32,7 @@ struct EventsTest : testing::Test {
   control::Delay endpoints_delay;
   control::Delay names_delay;
   bool is_open_at_start = false;
+  std::string record_folder;
 
   void load_scenario(std::string_view spec) {
     folder.write("scenario.yaml", "apiVersion: podwire/v1\nkind: Scenario\nspec:\n" + std::string(spec));
@@ -48,6 +50,7 @@ struct EventsTest : testing::Test {
     BatchControl control(run_count(*scenario));
     BatchOptions options;
     options.jobs = jobs;
+    options.record_folder = record_folder;
     options.play = [this](const workload::RunInput& input) {
       if (input.timeline == nullptr) {
         return workload::play(input);
@@ -63,6 +66,13 @@ struct EventsTest : testing::Test {
       return workload::play(changed);
     };
     return play_batch(*scenario, options, control);
+  }
+  void expect_all_pass(std::size_t count) {
+    const BatchResult batch = play();
+    ASSERT_EQ(batch.runs.at(0).expectations.size(), count);
+    for (const ExpectationResult& result : batch.runs[0].expectations) {
+      EXPECT_EQ(result.status, ExpectationResult::Status::passed) << result.subject << ": " << result.measured;
+    }
   }
   static std::uint64_t packets_lost(const workload::RunResult& run, std::string_view reason) {
     std::uint64_t packets = 0;
@@ -136,6 +146,280 @@ spec: {podSelector: {matchLabels: {app: a}}, policyTypes: [Ingress]}
   EXPECT_EQ(phases(1)[1].outcomes[0], phases(1)[1].requests);
   EXPECT_EQ(phases(1)[2].outcomes[0], 0u);
   EXPECT_EQ(batch.runs[0].result.changes.at(0).text, "patch x/networkpolicy/closed");
+}
+
+TEST_F(EventsTest, AStampedPolicyIsPatchedInOneNamespaceAlone) {
+  // The same policy in two namespaces. It is opened in x at 2 s, closed again at 4 s (a patch over a patch), and then
+  // opened in y.
+  folder.write("m/all.yaml", std::string(kTwoPods) + R"(
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: d, namespace: y, labels: {app: b}}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+)");
+  folder.write("closed.yaml", R"(
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed}
+spec: {podSelector: {matchLabels: {app: b}}, policyTypes: [Ingress]}
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  policySets: {stamped: {base: none, apply: closed.yaml, namespaces: [x, y]}}
+  run: {duration: 8s}
+  events:
+    - {at: 2s, patch: [{object: x/netpol/closed, merge: {spec: {ingress: [{}]}}}]}
+    - {at: 4s, patch: [{object: x/netpol/closed, merge: {spec: {ingress: null}}}]}
+    - {at: 6s, patch: [{object: y/netpol/closed, merge: {spec: {ingress: [{}]}}}]}
+  expect:
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied}
+    - {from: x/pod/a, to: y/pod/d, port: 80, verdict: denied}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: allowed, at: 2s}
+    - {from: x/pod/a, to: y/pod/d, port: 80, verdict: denied, at: 2s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied, at: 4s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied, at: 6s}
+    - {from: x/pod/a, to: y/pod/d, port: 80, verdict: allowed, at: 6s}
+)");
+  expect_all_pass(7);
+  EXPECT_NE(problems_of(R"(
+  cluster: {from: m, cni: spec}
+  policySets: {stamped: {base: none, apply: closed.yaml, namespaces: [x]}}
+  events: [{at: 2s, patch: [{object: y/netpol/closed, merge: {spec: {ingress: [{}]}}}]}]
+)")
+                .find("there is no \"y/netpol/closed\" to patch"),
+            std::string::npos);
+}
+
+TEST_F(EventsTest, APolicyOfAnAdminTierIsAppliedPatchedAndDeleted) {
+  // From the start a closes nothing; the tier denies from 1 s on, its rule is patched to Allow at 3 s over a
+  // NetworkPolicy that denies, to Pass at 5 s, and it goes at 7 s. The baseline is of another kind and patched once.
+  folder.write("m/all.yaml", std::string(kTwoPods) + "---" + std::string(kDenyIngress) + R"(
+---
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: BaselineAdminNetworkPolicy
+metadata: {name: default}
+spec:
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: a}}}}
+  ingress: [{action: Deny, from: [{namespaces: {}}]}]
+)");
+  folder.write("tier.yaml", R"(
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata: {name: tier}
+spec:
+  priority: 5
+  subject: {pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: b}}}}
+  ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{portNumber: {protocol: TCP, port: 80}}]}]
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 9s}
+  events:
+    - {at: 1s, apply: tier.yaml}
+    - {at: 3s, patch: [{object: anp/tier, merge: {spec: {ingress: [{action: Allow, from: [{namespaces: {}}]}]}}}]}
+    - {at: 4s, patch: [{object: banp/default, merge: {spec: {ingress: null}}}]}
+    - {at: 5s, patch: [{object: adminnetworkpolicy/tier, merge: {spec: {ingress: [{action: Pass, from: [{namespaces: {}}]}]}}}]}
+    - {at: 6s, delete: x/netpol/closed}
+    - {at: 7s, delete: adminnetworkpolicy/tier}
+  expect:
+    - {from: x/pod/b, to: x/pod/a, port: 80, verdict: denied}
+    - {from: x/pod/b, to: x/pod/a, port: 80, verdict: allowed, at: 4s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied, at: 1s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: allowed, at: 3s}
+    - {from: x/pod/a, to: x/pod/b, port: 81, verdict: allowed, at: 3s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied, at: 5s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: allowed, at: 6s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: allowed, at: 7s}
+)");
+  expect_all_pass(8);
+  EXPECT_EQ(scenario->policy_sets[0].timeline->policies.back()->admin_policies.size(), 1u);
+  // A patch is validated as the API does, and finds nothing before the policy is applied.
+  const std::string rest = R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 9s}
+  events:
+)";
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: banp/default, merge: {spec: {ingress: [{action: "
+                               "Pass, from: [{namespaces: {}}]}]}}}]}\n")
+                .find("Pass"),
+            std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: anp/tier, merge: {spec: {}}}]}\n")
+                .find("there is no \"anp/tier\" to patch"),
+            std::string::npos);
+}
+
+TEST_F(EventsTest, PercentilesOfAPhaseAreOfItsOwnRequests) {
+  // 100/s for 4 s before a change that changes nothing, and for 6 s after it.
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  workloads: [{name: w, from: x/pod/a, to: x/pod/b, port: 80, rate: 100/s, arrivals: constant, timeout: 1s}]
+  run: {warmup: 0s, duration: 10s}
+  events: [{at: 4s, label: [{object: namespace/x, set: {nothing: "1"}}]}]
+)");
+  const workload::WorkloadResult w = play().runs.at(0).result.workloads.at(0);
+  ASSERT_EQ(w.phases.size(), 2u);
+  EXPECT_NEAR(static_cast<double>(w.phases[0].total.count()), 400.0, 1.0);
+  EXPECT_NEAR(static_cast<double>(w.phases[1].total.count()), 600.0, 1.0);
+  EXPECT_EQ(w.phases[0].connect.count(), w.phases[0].requests);
+  stats::Histogram both = w.phases[0].total;
+  both.merge(w.phases[1].total);
+  EXPECT_EQ(both, w.total);
+}
+
+TEST_F(EventsTest, AChangeThatBringsAnExceptIsInForceLaterWhereTheProfileSaysSo) {
+  // p50 2 s, p99 5 s, and p99 60 s for policies whose ipBlocks have an except. Of a lognormal of median 2 s and 99 %
+  // quantile q, sigma = ln(q/2)/2.3263; more than 5 s take P(z > ln(2.5)/sigma): 1 % with q = 5, and with q = 60
+  // sigma = 1.462, P(z > 0.627) = 26.5 %. Of 400 nodes that is 4 ± 2 and 106 ± 8.8; five sigma are allowed.
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  const auto policy = [](const std::string& name, const std::string& except) {
+    return "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: " + name +
+           ", namespace: x}\nspec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8" + except +
+           "}}]}]}\n";
+  };
+  folder.write("plain.yaml", policy("plain", ""));
+  folder.write("cut.yaml", policy("cut", ", except: [10.1.0.0/16]"));
+  load_scenario(R"(
+  cluster:
+    from: m
+    nodes: {count: 400}
+    cni: {profile: spec, overrides: {policy: {programmingDelay: {p50: 2s, p99: 5s, p99WithExcept: 60s}}}}
+  run: {duration: 10000s}
+  events:
+    - {at: 1000s, apply: plain.yaml}
+    - {at: 2000s, apply: cut.yaml}
+    - {at: 3000s, label: [{object: x/pod/a, set: {new: "1"}}]}
+    - {at: 4000s, patch: [{object: x/netpol/plain, merge: {spec: {ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.2.0.0/16]}}]}]}}}]}
+    - {at: 5000s, delete: x/netpol/cut}
+)");
+  const PolicySetPlan& plan = scenario->policy_sets[0];
+  const auto states = states_of(*plan.timeline, plan.profile(), true);
+  const control::TimelineInput input = timeline_of(*plan.timeline, plan.profile(), Duration::zero(), *states);
+  ASSERT_EQ(input.changes.size(), 5u);
+  control::Timeline timeline(input, 7);
+  const bool brings[] = {false, true, false, true, false};
+  for (control::Version version = 1; version <= 5; ++version) {
+    SCOPED_TRACE(version);
+    EXPECT_EQ(input.changes[version - 1].has_except, brings[version - 1]);
+    int late = 0;
+    for (std::uint32_t node = 0; node < 400; ++node) {
+      late += timeline.policy().applied(node, version) - timeline.made(version) > 5_s ? 1 : 0;
+    }
+    EXPECT_NEAR(late, brings[version - 1] ? 106 : 4, brings[version - 1] ? 44 : 10);
+  }
+}
+
+TEST_F(EventsTest, WhatAnEventDidStandsInTheRecordFile) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + R"(
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: x}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i}]}}
+)");
+  folder.write("late.yaml", std::string(kDenyIngress));
+  folder.write("more.yaml", R"(
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: x}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i}]}}
+)");
+  policy_delay = {.p50 = Duration::from_ms(100), .p99 = Duration::from_ms(900)};
+  folder.write("out/keep", "");
+  record_folder = folder.path("out");
+  load_scenario(R"(
+  cluster: {from: m, nodes: {count: 4}, cni: spec}
+  workloads: [{name: w, from: x/pod/a, to: x/pod/b, port: 80, rate: 10/s, timeout: 1s}]
+  run: {warmup: 1s, duration: 20s}
+  events:
+    - {at: 2s, apply: [late.yaml, more.yaml]}
+    - {at: 5s, patch: [{object: x/netpol/closed, merge: {spec: {ingress: [{}]}}}], label: [{object: x/pod/a, set: {b: c}}]}
+    - {at: 8s, delete: [x/netpol/closed, x/pod/b]}
+)");
+  const workload::RunResult run = play().runs.at(0).result;
+  auto opened = record::RunFile::open(folder.path("out/current-seed1.h5"));
+  ASSERT_TRUE(opened.has_value());
+  const auto table = opened->table("/changes");
+  ASSERT_TRUE(table.has_value());
+  std::vector<std::string> names;
+  for (const auto& column : table->columns) {
+    names.push_back(column.name);
+  }
+  ASSERT_EQ(names, (std::vector<std::string>{"change", "made", "policy_set", "what", "object", "detail",
+                                             "first_enforced", "last_enforced"}));
+  const std::size_t width = names.size();
+  struct Row {
+    std::int64_t change;
+    const char* what;
+    const char* object;
+    const char* detail;
+  };
+  const Row rows[] = {{1, "apply", "x/networkpolicy/closed", ""}, {1, "scale", "x/deployment/web", "1 → 3"},
+                      {2, "patch", "x/networkpolicy/closed", ""}, {2, "label", "x/pod/a", ""},
+                      {3, "delete", "x/netpol/closed", ""},       {3, "delete", "x/pod/b", ""}};
+  ASSERT_EQ(table->cells.size(), std::size(rows) * width);
+  // Made at 2, 5 and 8 s after a warm-up of one second; in force on the four nodes at times of their own.
+  const auto states = states_of(*scenario->policy_sets[0].timeline, scenario->policy_sets[0].profile(), true);
+  control::TimelineInput input =
+      timeline_of(*scenario->policy_sets[0].timeline, scenario->policy_sets[0].profile(), 1_s, *states);
+  input.programming.policy = policy_delay;
+  const control::Timeline timeline(input, 1);
+  const std::int64_t made[] = {3'000'000'000, 6'000'000'000, 9'000'000'000};
+  for (std::size_t r = 0; r < std::size(rows); ++r) {
+    SCOPED_TRACE(r);
+    const auto cell = [&](std::size_t column) { return table->cells[r * width + column]; };
+    const auto version = static_cast<control::Version>(rows[r].change);
+    EXPECT_EQ(std::get<std::int64_t>(cell(0)), rows[r].change);
+    EXPECT_EQ(std::get<std::int64_t>(cell(1)), made[version - 1]);
+    EXPECT_EQ(std::get<std::string>(cell(2)), "current");
+    EXPECT_EQ(std::get<std::string>(cell(3)), rows[r].what);
+    EXPECT_EQ(std::get<std::string>(cell(4)), rows[r].object);
+    EXPECT_EQ(std::get<std::string>(cell(5)), rows[r].detail);
+    EXPECT_EQ(std::get<std::int64_t>(cell(6)), run.changes[version - 1].first_enforced.ns());
+    EXPECT_EQ(std::get<std::int64_t>(cell(7)), run.changes[version - 1].last_enforced.ns());
+    EXPECT_EQ(std::get<std::int64_t>(cell(6)), timeline.first_enforced(version).since_start().ns());
+    EXPECT_EQ(std::get<std::int64_t>(cell(7)), timeline.last_enforced(version).since_start().ns());
+    EXPECT_LT(std::get<std::int64_t>(cell(6)), std::get<std::int64_t>(cell(7))) << "nodes differ";
+    EXPECT_GT(std::get<std::int64_t>(cell(6)), made[version - 1]);
+  }
+}
+
+TEST_F(EventsTest, NamesThatOnlyALaterPolicyAsksForAreResolvedToo) {
+  // Nothing is asked by name at the start; from 2 s on pods may dial one declared name and one that nobody declares.
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("names.yaml", R"(
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: names}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {pods: {namespaceSelector: {}, podSelector: {}}}
+  egress:
+  - {action: Accept, to: [{domainNames: [api.example.org]}]}
+  - {action: Deny, to: [{networks: [198.51.100.0/24]}]}
+)");
+  const std::string spec = R"(
+  cluster: {from: m, cni: spec, dns: {externals: {api.example.org: [198.51.100.7]}}}
+  run: {duration: 9s}
+  events:
+    - {at: 2s, apply: names.yaml}
+    - {at: 4s, patch: [{object: clusternetworkpolicy/names, merge: {spec: {egress: [{action: Accept, to: [{domainNames: [other.example.org]}]}, {action: Deny, to: [{networks: [198.51.100.0/24]}]}]}}}]}
+  expect:
+    - {from: x/pod/a, to: 198.51.100.8, port: 443, verdict: allowed}
+    - {from: x/pod/a, to: 198.51.100.7, port: 443, verdict: allowed, at: 2s}
+    - {from: x/pod/a, to: 198.51.100.8, port: 443, verdict: denied, at: 2s}
+    - {from: x/pod/a, to: 198.51.100.7, port: 443, verdict: unknown, at: 4s}
+)";
+  load_scenario(spec);
+  expect_all_pass(4);
 }
 
 TEST_F(EventsTest, WhatCannotBePatchedIsSaid) {
@@ -373,6 +657,27 @@ spec:
   }
 }
 
+TEST_F(EventsTest, APodMayGetAnotherLabelInTheEventThatBringsIt) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + "---" + std::string(kDenyIngress));
+  folder.write("late.yaml", R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: late, namespace: x, labels: {app: b}}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 9s}
+  events:
+    - {at: 2s, apply: late.yaml, label: [{object: x/pod/late, set: {app: other}}]}
+    - {at: 4s, label: [{object: x/pod/late, set: {app: b}}]}
+  expect:
+    - {from: x/pod/a, to: x/pod/late, port: 80, verdict: allowed, at: 2s}
+    - {from: x/pod/a, to: x/pod/late, port: 80, verdict: denied, at: 4s}
+)");
+  expect_all_pass(2);
+}
+
 TEST_F(EventsTest, SameForAnyNumberOfJobsAndTheSameBeforeTheChangeInEveryPolicySet) {
   folder.write("m/all.yaml", std::string(kTwoPods));
   folder.write("late.yaml", std::string(kDenyIngress));
@@ -399,6 +704,63 @@ TEST_F(EventsTest, SameForAnyNumberOfJobsAndTheSameBeforeTheChangeInEveryPolicyS
     EXPECT_EQ(quiet.requests, loud.requests);
     EXPECT_LT(loud.count(Outcome::ok), quiet.count(Outcome::ok));
     EXPECT_NE(one.runs[3].result.changes[0].last_enforced, one.runs[4].result.changes[0].last_enforced);
+  }
+}
+
+TEST_F(EventsTest, ProblemsOfAllKindsAreReportedAtOnce) {
+  // A key that is unknown, a label that is none, a kind that cannot be applied, a policy that is invalid, and objects
+  // that are not there: in one file and in the events after it, in every order of dependence.
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("late.yaml", R"(
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: late, namespace: x}
+spec: {podSelectr: {}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: x}
+spec: {ports: [{port: 1}]}
+---
+apiVersion: podwire/v1
+kind: Step
+colour: red
+label: [{object: x/pod/a, set: {"a b": c}}]
+)");
+  const std::string problems = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 10s}
+  events:
+    - {at: 1s, apply: late.yaml}
+    - {at: 2s, delete: [x/pod/nobody, x/configmap/c]}
+    - {at: 3s, label: [{object: x/pod/none, set: {a: b}}, {object: what, set: {a: b}}, {object: namespace/nowhere, set: {a: b}}]}
+    - {at: 4s, delete: x/networkpolicy/late}
+)");
+  for (const char* wanted :
+       {"unknown key \"colour\"", "\"a b\" is no label key", "an event cannot apply a Service yet",
+        "unknown key \"podSelectr\"", "there is no \"x/pod/nobody\" to delete",
+        "\"x/configmap/c\" names nothing that an event can delete", "\"what\" names no pod and no namespace"}) {
+    EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
+  }
+  // What comes after a policy that could not be read is not held to be unknown.
+  EXPECT_EQ(problems.find("x/networkpolicy/late\" to delete"), std::string::npos) << problems;
+}
+
+TEST_F(EventsTest, UnknownObjectsAreReportedBesideProblemsOfOtherKinds) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("service.yaml",
+               "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: x}\nspec: {ports: [{port: 1}]}\n");
+  const std::string problems = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 10s}
+  events:
+    - {at: 1s, apply: service.yaml}
+    - {at: 3s, label: [{object: x/pod/none, set: {a: b}}], delete: [x/networkpolicy/gone, x/pod/gone], patch: [{object: x/netpol/gone, merge: {}}]}
+)");
+  for (const char* wanted : {"an event cannot apply a Service yet", "there is no pod \"x/pod/none\" at that time",
+                             "there is no NetworkPolicy \"x/networkpolicy/gone\" to delete",
+                             "there is no \"x/pod/gone\" to delete", "there is no \"x/netpol/gone\" to patch"}) {
+    EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
   }
 }
 

@@ -64,6 +64,37 @@ TEST_F(ExpectationsTest, ABoundAtATimeIsOnTheRequestsBetweenTwoChanges) {
   EXPECT_EQ(check().status, Status::inconclusive);
 }
 
+TEST_F(ExpectationsTest, APercentileAtATimeIsOfTheRequestsBetweenTwoChanges) {
+  // 2000 requests of 1 ms before the change, 1000 of 9 ms after it, 15 after a second one.
+  play(3015, 0);
+  run.workloads[0].phases.resize(3);
+  const std::pair<std::uint64_t, Duration> parts[] = {{2000, 1_ms}, {1000, 9_ms}, {15, 9_ms}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    run.workloads[0].phases[i].requests = parts[i].first;
+    run.workloads[0].phases[i].outcomes[static_cast<std::size_t>(Outcome::ok)] = parts[i].first;
+    run.workloads[0].phases[i].total.add(parts[i].second.ps(), parts[i].first);
+    run.workloads[0].phases[i].connect.add((parts[i].second / 2).ps(), parts[i].first);
+  }
+  expect(Measure::total_quantile, Threshold::Compare::less, 0.005, 0.99);
+  file.at = 5_s;
+  EXPECT_EQ(check().status, Status::passed);
+  state = 1;
+  EXPECT_EQ(check().status, Status::failed);
+  EXPECT_EQ(check().measured.substr(0, 8), "bound 9.") << check().measured;
+  // A p99 needs a thousand requests, a p50 twenty: fifteen support neither.
+  state = 2;
+  EXPECT_EQ(check().status, Status::inconclusive);
+  EXPECT_EQ(check().measured, "bound: 15 samples are too few");
+  file.bounds.clear();
+  expect(Measure::connect_quantile, Threshold::Compare::less, 0.005, 0.5);
+  EXPECT_EQ(check().status, Status::inconclusive);
+  state = 1;
+  EXPECT_EQ(check().status, Status::passed);  // 4.5 ms
+  file.bounds.clear();
+  expect(Measure::dns_quantile, Threshold::Compare::less, 0.005, 0.5);
+  EXPECT_EQ(check().measured, "bound: no request got that far");
+}
+
 TEST_F(ExpectationsTest, AMissedBoundSaysWhatWasMeasuredAndWhy) {
   play(900, 100);
   run.drops.push_back({.reason = "policy-denied",

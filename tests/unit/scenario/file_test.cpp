@@ -214,9 +214,10 @@ TEST_F(FileTest, ExternalNamesHaveAddressesAndLieOutsideTheCluster) {
 )");
   EXPECT_FALSE(diagnostics.has_errors()) << messages();
   ASSERT_EQ(file.cluster.externals.size(), 3u);
-  EXPECT_EQ(file.cluster.externals.at("api.example.com").size(), 2u);
-  EXPECT_TRUE(file.cluster.externals.at("none.example.com").empty());
-  EXPECT_EQ(file.cluster.externals.at("one.example.com").size(), 1u);
+  EXPECT_EQ(file.cluster.externals.at("api.example.com").addresses.size(), 2u);
+  EXPECT_EQ(file.cluster.externals.at("api.example.com").ttl, dns::kOutsideTtl);
+  EXPECT_TRUE(file.cluster.externals.at("none.example.com").addresses.empty());
+  EXPECT_EQ(file.cluster.externals.at("one.example.com").addresses.size(), 1u);
   read(R"(spec:
   cluster:
     from: m
@@ -224,6 +225,24 @@ TEST_F(FileTest, ExternalNamesHaveAddressesAndLieOutsideTheCluster) {
     dns: {externals: {a.svc.corp.local: [192.0.2.1], b.example.com: [nowhere], 192.0.2.1: [192.0.2.1], C.x: [], c.x.: []}}
 )");
   EXPECT_EQ(diagnostics.error_count(), 4u) << messages();
+}
+
+TEST_F(FileTest, AnExternalNameMaySayHowLongItsAnswersHold) {
+  const ScenarioFile file = read(R"(spec:
+  cluster:
+    from: m
+    dns: {externals: {a.example.com: {addresses: [192.0.2.1, 192.0.2.2], ttl: 12s}, b.example.com: {addresses: 192.0.2.3}}}
+)");
+  EXPECT_FALSE(diagnostics.has_errors()) << messages();
+  EXPECT_EQ(file.cluster.externals.at("a.example.com").addresses.size(), 2u);
+  EXPECT_EQ(file.cluster.externals.at("a.example.com").ttl, 12_s);
+  EXPECT_EQ(file.cluster.externals.at("b.example.com").ttl, dns::kOutsideTtl);
+  read(R"(spec:
+  cluster:
+    from: m
+    dns: {externals: {a.example.com: {ttl: soon}, b.example.com: {addresses: [192.0.2.3], tll: 1s}}}
+)");
+  EXPECT_EQ(diagnostics.error_count(), 3u) << messages();  // no addresses, no duration, an unknown key
 }
 
 TEST_F(FileTest, SamplesAreAHundredthOfTheDurationUnlessSaid) {

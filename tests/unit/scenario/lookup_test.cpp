@@ -26,9 +26,9 @@ std::string shop() {
          "53}]}}\n";
 }
 
-Lookup looked_up(PolicyLab& lab, std::string_view host, const analysis::OutsideNames& outside = {}) {
+Lookup looked_up(PolicyLab& lab, std::string_view host, const dns::ExternalRecords& externals = {}) {
   Diagnostics diagnostics;
-  const auto result = look_up(lab.engine(), "front/web", host, outside, {}, diagnostics);
+  const auto result = look_up(lab.engine(), "front/web", host, externals, {}, diagnostics);
   EXPECT_TRUE(result.has_value());
   return result.value_or(Lookup());
 }

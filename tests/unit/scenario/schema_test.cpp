@@ -167,6 +167,7 @@ spec:
   cluster:
     from: [m]
     cni: {profile: spec}
+    dns: {externals: {out: {addresses: [192.0.2.1], ttl: 5s}}}
     listens: [{workload: w, ports: [80]}]
   policySets: {one: {}}
   workloads:
@@ -185,6 +186,7 @@ std::string as_schema_path(std::string path) {
     return path.substr(kTop.size());
   }
   path = std::regex_replace(path, std::regex("^workloads\\.w(\\.|$)"), "workloads[]$1");
+  path = std::regex_replace(path, std::regex("^cluster\\.dns\\.externals\\.out(\\.|$)"), "cluster.dns.externals.*$1");
   path = std::regex_replace(path, std::regex("^policySets\\.one(\\.|$)"), "policySets.*$1");
   path = std::regex_replace(path, std::regex("\\[[0-9]+\\]"), "[]");
   return "spec." + path;
