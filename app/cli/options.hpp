@@ -82,6 +82,8 @@ struct CommandLine {
   std::vector<std::string> pruned;        // --prune: namespaces
   std::string max_disagreement;           // --max-disagreement: "" for the default
   std::string max_age;                    // --max-age
+  bool wants_declared = false;            // --from-env
+  std::vector<std::string> used_by;       // --used-by: env, workloads, files of flows
 };
 
 /// Parses the words after the verb. Nothing and `problem` when they are no use.
