@@ -150,6 +150,8 @@ bool fill(const po::variables_map& values, const VerbDoc& verb, CommandLine& lin
   line.pruned = comma_lists(texts(values, "prune"));
   line.max_disagreement = last_text(values, "max-disagreement").value_or("");
   line.max_age = last_text(values, "max-age").value_or("");
+  line.wants_declared = is_switched_on(values, "from-env");
+  line.used_by = texts(values, "used-by");
   line.rules = comma_lists(texts(values, "rule"));
   line.skipped_rules = comma_lists(texts(values, "skip"));
   line.lists_rules = is_switched_on(values, "rules");

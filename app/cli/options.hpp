@@ -84,6 +84,8 @@ struct CommandLine {
   std::string max_age;                    // --max-age
   std::vector<std::string> flows;         // --flows
   std::string max_workloads;              // --max-workloads: "" for the default
+  bool wants_declared = false;            // --from-env
+  std::vector<std::string> used_by;       // --used-by: env, workloads, files of flows
 };
 
 /// Parses the words after the verb. Nothing and `problem` when they are no use.

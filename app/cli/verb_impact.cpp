@@ -101,8 +101,9 @@ bool read_settings(const CommandLine& line, Settings& settings) {
 }
 
 bool check_words(const CommandLine& line) {
-  if (line.words.empty() || line.cluster.empty() || line.candidate.empty()) {
-    say(line.words.empty()     ? "impact: give recorded flows: a file, or - for standard input"
+  const bool has_evidence = !line.words.empty() || line.wants_declared;
+  if (!has_evidence || line.cluster.empty() || line.candidate.empty()) {
+    say(!has_evidence          ? "impact: give recorded flows (a file, or - for standard input), or --from-env"
         : line.cluster.empty() ? "impact: give the cluster that the flows were recorded in with --cluster DUMP"
                                : "impact: give the policies that are to be tried with --candidate PATH");
     say("see `podwire impact --help`");
@@ -130,9 +131,19 @@ std::vector<report::ImpactLog> summaries(const FlowLogs& logs) {
 std::vector<std::string> why_inconclusive(const report::ImpactView& view, const Settings& settings) {
   std::vector<std::string> reasons;
   const analysis::ImpactBacktest& backtest = view.report.backtest;
+  const auto unknown = static_cast<std::size_t>(ImpactOutcome::unknown);
+  if (view.declared && !view.has_flows()) {
+    const analysis::DeclaredImpact& declared = view.declared->impact;
+    if (declared.rows.empty()) {
+      reasons.emplace_back("no container declares a connection");
+    } else if (declared.totals[unknown] == declared.rows.size()) {
+      reasons.emplace_back("no declared connection could be judged: all of them are unknown");
+    }
+    return reasons;
+  }
   if (view.report.connections == 0) {
     reasons.emplace_back("no flow was recorded");
-  } else if (view.report.totals[static_cast<std::size_t>(ImpactOutcome::unknown)] == view.report.connections) {
+  } else if (view.report.totals[unknown] == view.report.connections) {
     reasons.emplace_back("no flow could be judged: all of them are unknown");
   }
   if (static_cast<double>(backtest.disagree()) > settings.max_disagreement * static_cast<double>(backtest.compared)) {
@@ -154,7 +165,10 @@ std::vector<std::string> why_inconclusive(const report::ImpactView& view, const 
 }
 
 Exit exit_for(report::ImpactView& view) {
-  const auto total = [&](ImpactOutcome outcome) { return view.report.totals[static_cast<std::size_t>(outcome)]; };
+  const auto total = [&](ImpactOutcome outcome) {
+    const auto index = static_cast<std::size_t>(outcome);
+    return view.report.totals[index] + (view.declared ? view.declared->impact.totals[index] : 0);
+  };
   const auto fails_on = [&](std::string_view word) {
     return std::find(view.fail_on.begin(), view.fail_on.end(), word) != view.fail_on.end();
   };
@@ -178,6 +192,35 @@ Exit exit_for(report::ImpactView& view) {
   return Exit::ok;
 }
 
+/// What the candidate's containers declare, judged; `recorded` to compare with, if there are flows.
+report::ImpactDeclared declared_of(const scenario::DiffInput& input, policy::PolicyEngine& before,
+                                   policy::PolicyEngine& after, const analysis::ImpactReport* recorded) {
+  const scenario::DeclaredTraffic& meant = input.after->state->declared;
+  const cluster::Cluster& cluster = input.after->cluster();
+  report::ImpactDeclared declared;
+  declared.impact =
+      analysis::judge_declared(before, after, input.before->state->declared.connections, meant.connections);
+  if (recorded != nullptr) {
+    analysis::compare_with_flows(declared.impact, *recorded, cluster);
+  }
+  for (const scenario::UnresolvedPeer& peer : meant.unresolved) {
+    declared.unresolved.push_back({.source = cluster.workload_name(peer.source),
+                                   .name = peer.name,
+                                   .text = peer.text,
+                                   .reason = peer.reason + (peer.help.empty() ? "" : "; " + peer.help),
+                                   .span = peer.span});
+  }
+  for (const scenario::UnreadPeer& peer : meant.unread) {
+    declared.unread.push_back({.source = cluster.workload_name(peer.source),
+                               .name = peer.name,
+                               .text = {},
+                               .reason = peer.from,
+                               .span = peer.span});
+  }
+  declared.values = meant.values;
+  return declared;
+}
+
 void say_damaged(const report::ImpactView& view, const CommandLine& line) {
   for (const report::ImpactLog& log : view.logs) {
     const flows::LogStatistics& s = log.statistics;
@@ -197,6 +240,7 @@ Exit verb_impact(const CommandLine& line) {
     return Exit::bad_input;
   }
   scenario::LoadOptions options = line.load;
+  options.reads_declared = line.wants_declared;
   std::vector<std::string> paths = line.cluster;
   paths.push_back(line.candidate);
   if (!read_standard_input(paths, options)) {
@@ -232,6 +276,9 @@ Exit verb_impact(const CommandLine& line) {
   view.logs = summaries(logs);
   view.merge = merger.statistics();
   view.report = impact.report();
+  if (line.wants_declared) {
+    view.declared = declared_of(input, before, after, line.words.empty() ? nullptr : &view.report);
+  }
   view.fail_on = settings.fail_on;
   view.max_disagreement = settings.max_disagreement;
   view.version = PODWIRE_VERSION;
@@ -241,7 +288,7 @@ Exit verb_impact(const CommandLine& line) {
   say_damaged(view, line);
   const bool has_records =
       std::any_of(view.logs.begin(), view.logs.end(), [](const auto& log) { return log.statistics.records > 0; });
-  if (!has_records) {
+  if (!has_records && !line.words.empty()) {
     say("impact: no flow could be read");
     return Exit::bad_input;
   }

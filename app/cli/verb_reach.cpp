@@ -6,11 +6,15 @@
 #include <iterator>
 
 #include "app/cli/cli.hpp"
+#include "app/cli/flow_logs.hpp"
 #include "app/report/profiles_report.hpp"
 #include "app/report/reach_report.hpp"
 #include "app/scenario/batch.hpp"
+#include "app/scenario/played_traffic.hpp"
+#include "app/scenario/pod_starts.hpp"
 #include "models/analysis/compare_profiles.hpp"
 #include "models/analysis/reach.hpp"
+#include "models/analysis/used_edges.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::cli {
@@ -22,8 +26,9 @@ std::unique_ptr<report::ReachPrinter> printer_for(const CommandLine& line, const
       .names_sets = scenario.policy_sets.size() > 1,
       .is_pod_level = line.is_pod_level,
       .is_focused = !line.focus.empty(),
-      .has_entry_points = request.format != Format::csv || line.wants_entry_points,
+      .has_entry_points = line.used_by.empty() && (request.format != Format::csv || line.wants_entry_points),
       .has_exposure = line.wants_exposure,
+      .is_used_only = !line.used_by.empty(),
   };
   switch (request.format) {
     case Format::json:
@@ -194,13 +199,160 @@ void doubt_entry_rows(const scenario::PolicySetPlan& plan, const analysis::Reach
   }
 }
 
+bool is_file_of_flows(const std::string& word) {
+  return word != "env" && word != "workloads";
+}
+
+// What --used-by names, once for all policy sets: they have the same pods.
+struct Uses {
+  std::unique_ptr<analysis::UsedEdges> edges;
+  report::ReachUses shown;
+};
+
+bool read_recorded(const CommandLine& line, const scenario::PolicySetPlan& plan, const SourceMap& sources,
+                   const std::vector<std::string>& files, Uses& uses) {
+  FlowLogs logs(files);
+  Diagnostics problems;
+  const bool is_open = logs.open(problems);
+  show(problems, sources, line);
+  if (!is_open) {
+    return false;
+  }
+  flows::MappingOptions mapping;
+  mapping.pod_starts = scenario::pod_starts(*plan.stores.front(), plan.cluster());
+  flows::EndMapper mapper(plan.cluster(), std::move(mapping));
+  flows::Merger merger(plan.cluster(), [&](const flows::Connection& c) { uses.edges->add(c); });
+  logs.play_into(mapper, merger);
+  if (logs.records() == 0) {
+    say("reach: no flow could be read");
+    return false;
+  }
+  return true;
+}
+
+std::optional<Uses> read_uses(const CommandLine& line, const scenario::Scenario& scenario, const SourceMap& sources) {
+  const scenario::PolicySetPlan& plan = scenario.policy_sets.front();
+  Uses uses;
+  uses.edges = std::make_unique<analysis::UsedEdges>(plan.cluster());
+  std::vector<std::string> files;
+  std::vector<std::string> words;
+  for (const std::string& word : line.used_by) {
+    if (word == "env") {
+      const scenario::DeclaredTraffic& declared = plan.state->declared;
+      for (const analysis::DeclaredConnection& connection : declared.connections) {
+        uses.edges->add(connection);
+      }
+      words.push_back(fmt::format("what containers declare ({} connections)", declared.connections.size()));
+      for (const scenario::UnresolvedPeer& peer : declared.unresolved) {
+        uses.shown.notes.push_back(fmt::format("not drawn: {} {} {} at {}: {}",
+                                               plan.cluster().workload_name(peer.source), peer.name, peer.text,
+                                               sources.place(peer.span), peer.reason));
+      }
+      if (!declared.unread.empty()) {
+        uses.shown.notes.push_back(
+            fmt::format("not read, for Secrets or ConfigMaps that are not in the input: {}", declared.unread.size()));
+      }
+    } else if (word == "workloads") {
+      scenario::each_asked(plan, scenario.file->cluster.externals,
+                           [&](const flows::Connection& connection) { uses.edges->add(connection); });
+      words.emplace_back("the scenario's workloads");
+    } else {
+      files.push_back(word);
+      words.push_back(word);
+    }
+  }
+  if (!files.empty() && !read_recorded(line, plan, sources, files, uses)) {
+    return std::nullopt;
+  }
+  uses.shown.by = fmt::format("{}", fmt::join(words, ", "));
+  if (const analysis::UseTotals& totals = uses.edges->totals(); totals.unplaced > 0) {
+    uses.shown.notes.push_back(
+        fmt::format("{} of {} uses have an end that is not in the cluster, is a node, or have no port", totals.unplaced,
+                    totals.uses));
+  }
+  return uses;
+}
+
+// What is used of a row, and what is used beside all rows.
+Exit print_used(policy::PolicyEngine& engine, std::size_t others, Uses uses, const analysis::ReachFocus* focus,
+                const analysis::ReachOptions& options, report::ReachPrinter& printer, analysis::ReachSummary& summary) {
+  analysis::UsedEdges& edges = *uses.edges;
+  edges.begin();
+  std::uint64_t unknown = 0;
+  summary = analysis::reach(engine, options, [&](const analysis::ReachRow& row) {
+    const policy::PortSet used = edges.used_of(row);
+    if (used.empty()) {
+      ++uses.shown.unused;
+      return;
+    }
+    ++uses.shown.shown;
+    unknown += row.is_unknown ? 1 : 0;
+    analysis::ReachRow narrowed = row;
+    narrowed.ports = &used;
+    printer.row(narrowed);
+  });
+  summary.unknown_rows = unknown;
+  if (others > 0) {
+    uses.shown.notes.push_back(fmt::format(
+        "the plugin's version lies between profiles: this is what {} makes of it alone", engine.profile().name));
+  }
+  const cluster::Cluster& cluster = engine.cluster();
+  for (const analysis::UnreachedUse& use : edges.unreached(engine)) {
+    const bool is_in_focus = focus == nullptr ||
+                             (focus->wants_in && touches(cluster, *focus, use.destination_workload)) ||
+                             (focus->wants_out && touches(cluster, *focus, use.source_workload));
+    if (!is_in_focus) {
+      continue;
+    }
+    printer.unreached(use);
+    uses.shown.denied += use.side.action == policy::Action::deny ? 1 : 0;
+    uses.shown.shown += use.side.action == policy::Action::allow ? 1 : 0;
+    summary.unknown_rows += use.side.action == policy::Action::unknown ? 1 : 0;
+  }
+  printer.uses(uses.shown);
+  return summary.unknown_rows > 0 ? Exit::inconclusive : Exit::ok;
+}
+
+// What does not go with --used-by.
+bool check_used_by(const CommandLine& line, const scenario::Scenario& scenario) {
+  std::string_view other;
+  if (line.is_pod_level) {
+    other = "--pods: uses are of workloads";
+  } else if (line.wants_exposure) {
+    other = "--exposure: pods that do not exist yet use nothing";
+  } else if (line.wants_entry_points) {
+    other = "--entry-points: what comes in through them is not told apart";
+  } else if (!line.compared_profiles.empty()) {
+    other = "several profiles of --cni";
+  }
+  if (!other.empty()) {
+    say(fmt::format("reach: --used-by does not go with {}", other));
+    return false;
+  }
+  const bool wants_workloads = std::find(line.used_by.begin(), line.used_by.end(), "workloads") != line.used_by.end();
+  if (wants_workloads && scenario.file->workloads.empty()) {
+    say("reach: --used-by workloads: there is no scenario with workloads");
+    return false;
+  }
+  return true;
+}
+
 // Prints one policy set.
 Exit print_set(const CommandLine& line, const OutputRequest& request, const scenario::PolicySetPlan& plan,
-               report::Basis basis, const analysis::ReachFocus* focus, report::ReachPrinter& printer) {
+               report::Basis basis, const analysis::ReachFocus* focus, const Uses* uses,
+               report::ReachPrinter& printer) {
   policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
   const analysis::ReachOptions options{.is_pod_level = line.is_pod_level, .focus = focus, .includes_named_ipv6 = true};
   const auto print = [&](const analysis::ReachRow& row) { printer.row(row); };
   analysis::ReachSummary summary;
+  if (uses != nullptr) {
+    printer.begin_set(plan.name, basis, plan.cluster());
+    const Exit exit = print_used(engine, plan.state->others.size(),
+                                 {.edges = std::make_unique<analysis::UsedEdges>(*uses->edges), .shown = uses->shown},
+                                 focus, options, printer, summary);
+    printer.end_set(summary);
+    return exit;
+  }
   if (plan.state->others.empty()) {
     printer.begin_set(plan.name, basis, plan.cluster());
     summary = analysis::reach(engine, options, print);
@@ -283,8 +435,11 @@ Exit verb_reach(const CommandLine& line) {
     return Exit::bad_input;
   }
   SourceMap sources;
-  const auto scenario = load_input(sources, paths, line.load, line);
-  if (!scenario) {
+  scenario::LoadOptions load = line.load;
+  load.reads_declared = std::find(line.used_by.begin(), line.used_by.end(), "env") != line.used_by.end();
+  load.keeps_objects = std::any_of(line.used_by.begin(), line.used_by.end(), is_file_of_flows);
+  const auto scenario = load_input(sources, paths, load, line);
+  if (!scenario || (!line.used_by.empty() && !check_used_by(line, *scenario))) {
     return Exit::bad_input;
   }
   if (!line.compared_profiles.empty()) {
@@ -306,6 +461,13 @@ Exit verb_reach(const CommandLine& line) {
   if (problems.has_errors()) {
     return Exit::bad_input;
   }
+  std::optional<Uses> uses;
+  if (!line.used_by.empty()) {
+    uses = read_uses(line, *scenario, sources);
+    if (!uses) {
+      return Exit::bad_input;
+    }
+  }
   Exit exit = Exit::ok;
   for (const OutputRequest& request : line.outputs) {
     OutputWriter writer(request);
@@ -315,7 +477,7 @@ Exit verb_reach(const CommandLine& line) {
     for (std::size_t i = 0; i < scenario->policy_sets.size(); ++i) {
       const scenario::PolicySetPlan& plan = scenario->policy_sets[i];
       exit = worse(exit, print_set(line, request, plan, basis_of(*scenario, plan, sources),
-                                   line.focus.empty() ? nullptr : &focuses[i], *printer));
+                                   line.focus.empty() ? nullptr : &focuses[i], uses ? &*uses : nullptr, *printer));
     }
     printer->end();
     exit = worse(exit, finish(writer, request));

@@ -50,6 +50,11 @@ constexpr OptionDoc kOptions[] = {
     {"max-disagreement", 0, "SHARE",
      "how much the policies in force may disagree with recorded verdicts before nothing is concluded (default: 0.1%)"},
     {"max-age", 0, "AGE", "nothing is concluded when the last flow is older: 90s, 45m, 24h, 7d"},
+    {"from-env", 0, "",
+     "also judge the connections that containers declare in env, command and args; with or without FLOWS"},
+    {"used-by", 0, "WHAT",
+     "only connections that are used: by recorded FLOWS (a file as for impact, or -), by env (what containers declare) "
+     "or by workloads (of the scenario); may be repeated"},
     {"fail-on", 0, "WHAT",
      "diff: exit 1 when a connection that is not approved opened, closed, or any difference (default); "
      "impact: newly-denied (default), newly-allowed, unknown, several with commas, or none; "
@@ -84,9 +89,9 @@ constexpr std::string_view kRunExamples[] = {
     "podwire run scenarios/three-tier -p complete --seed 1..5 -o table -o json=result.json",
     "podwire run scenario.yaml --set workloads.browse.rate=2000/s --cni cilium-vxlan",
 };
-constexpr std::string_view kReachOptions[] = {"output",       "pods",       "focus", "direction", "exposure",
-                                              "entry-points", "policy-set", "cni",   "set",       "filename",
-                                              "ignore-kind",  "allow-path", "color", "quiet",     "help"};
+constexpr std::string_view kReachOptions[] = {
+    "output", "pods", "focus",    "direction",   "exposure",   "used-by", "entry-points", "policy-set",
+    "cni",    "set",  "filename", "ignore-kind", "allow-path", "color",   "quiet",        "help"};
 constexpr Format kReachFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot, Format::mermaid};
 constexpr std::string_view kExplainOptions[] = {"trace",    "seed",        "output",     "policy-set", "cni",   "set",
                                                 "filename", "ignore-kind", "allow-path", "color",      "quiet", "help"};
@@ -97,6 +102,7 @@ constexpr std::string_view kReachExamples[] = {
     "podwire reach manifests/ --cni spec,calico-3.18,cilium-1.9",
     "podwire reach manifests/ --focus shop/web --direction in --exposure",
     "podwire reach manifests/ -o mermaid=flows.mmd -o md=flows.md",
+    "podwire reach manifests/ --used-by env -o mermaid",
 };
 constexpr std::string_view kExplainExamples[] = {
     "podwire explain frontend/deploy/web backend/svc/api:80 manifests/",
@@ -115,12 +121,14 @@ constexpr std::string_view kDiffExamples[] = {
     "podwire diff before/ after/ --fail-on opened --approved approved.yaml",
 };
 constexpr Format kDiffFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::dot};
-constexpr std::string_view kImpactOptions[] = {"cluster", "candidate",  "prune",  "fail-on", "max-disagreement",
-                                               "max-age", "today",      "output", "cni",     "ignore-kind",
-                                               "set",     "allow-path", "color",  "quiet",   "help"};
+constexpr std::string_view kImpactOptions[] = {
+    "cluster",    "candidate", "from-env", "prune", "fail-on",     "max-disagreement",
+    "max-age",    "today",     "output",   "cni",   "ignore-kind", "set",
+    "allow-path", "color",     "quiet",    "help"};
 constexpr std::string_view kImpactExamples[] = {
     "podwire impact flows.json.gz --cluster dump.json --candidate policies/",
     "hubble observe --since 1h -o jsonpb | podwire impact - --cluster dump.json --candidate policies/",
+    "podwire impact --from-env --cluster manifests/ --candidate policies/",
     "podwire impact node-a.log node-b.log --cluster dump/ --candidate HEAD:policies --prune namespaces -o md=impact.md",
 };
 constexpr Format kImpactFormats[] = {Format::table, Format::json, Format::csv, Format::md, Format::sarif};
@@ -218,12 +226,13 @@ constexpr VerbDoc kVerbs[] = {
      "Exit status: 0 the same, or all differences are approved, 1 different, 2 bad input, 4 when an object that is not "
      "modelled leaves differences unknown.",
      kDiffOptions, kDiffExamples, kDiffFormats},
-    {"impact", "FLOWS…", "say which recorded flows a change of policies would deny or allow",
+    {"impact", "[FLOWS…]", "say which recorded flows a change of policies would deny or allow",
      "Reads recorded flows (Hubble's JSON, Calico's flow logs, CSV; .gz and .zst too) one by one, and judges each "
      "under "
      "the policies of --cluster and under those with --candidate laid over them. First the policies in force are "
      "compared with the recorded verdicts: where they disagree too much, nothing is concluded. Files of several nodes "
-     "are given as several FLOWS. See docs/my-cluster.md. Exit status: 0 nothing of --fail-on, 1 something, 2 bad "
+     "are given as several FLOWS. With --from-env, connections that containers declare are judged too. See "
+     "docs/my-cluster.md. Exit status: 0 nothing of --fail-on, 1 something, 2 bad "
      "input, 4 inconclusive.",
      kImpactOptions, kImpactExamples, kImpactFormats},
     {"lint", "PATH…", "find the mistakes that people make in policies and manifests",

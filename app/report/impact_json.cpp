@@ -197,6 +197,9 @@ std::string impact_json(const ImpactView& view) {
   member("backtest", inline_json(backtest_json(view)));
   member("evidence", inline_json(evidence_json(view)));
   member("rows", rows_json(view));
+  if (view.declared) {
+    member("declared", declared_json(view));
+  }
   member("unmapped", inline_json(strangers_json(view)));
   member("coverage", inline_json(coverage_json(view)));
   member("pruned", inline_json(view.pruned));
@@ -208,8 +211,14 @@ std::string impact_csv(const ImpactView& view) {
   std::string text =
       "outcome,doubt,source,destination,protocol,port,flows,first,last,before,rule_before,place_before,after,rule_"
       "after,"
-      "place_after\n";
-  const auto line = [&](const std::vector<std::string>& fields) { text += csv_line(fields); };
+      "place_after";
+  text += view.declared ? ",declared\n" : "\n";
+  const auto line = [&](std::vector<std::string> fields) {
+    if (view.declared) {
+      fields.emplace_back();
+    }
+    text += csv_line(fields);
+  };
   for (const analysis::ImpactRow& row : view.report.rows) {
     line({std::string(to_string(row.outcome)), std::string(key_of(row.doubt)), row.source, row.destination,
           std::string(to_string(row.protocol)), row.port == 0 ? "" : std::to_string(row.port),
@@ -224,7 +233,7 @@ std::string impact_csv(const ImpactView& view) {
           flows::format_time(stranger.seen.last), "unknown", std::string(to_string(stranger.reason)), "", "unknown",
           std::string(to_string(stranger.reason)), ""});
   }
-  return text;
+  return view.declared ? text + declared_csv(view) : text;
 }
 
 }  // namespace podwire::report

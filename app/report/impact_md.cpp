@@ -84,6 +84,29 @@ struct Finding {
 };
 constexpr Finding kFindings[] = {{"newly-denied", "error"}, {"newly-allowed", "warning"}, {"unknown", "note"}};
 
+/// At the value that declares the connection: that is what its owner changes, or the policy.
+void add_declared_results(const ImpactView& view, ordered_json& results) {
+  if (!view.declared) {
+    return;
+  }
+  for (const analysis::DeclaredRow& row : view.declared->impact.rows) {
+    const auto index = static_cast<std::size_t>(row.outcome);
+    if (index >= std::size(kFindings) || results.size() >= kMostResults || row.connection.places.empty()) {
+      continue;
+    }
+    const analysis::DeclaredPlace& place = row.connection.places.front();
+    const std::string text =
+        fmt::format("{}, declared: {} → {} {} {} ({}). After: {}", to_string(row.outcome), row.source,
+                    row.connection.destination, to_string(row.connection.protocol), row.connection.port.number(),
+                    declared_place(place, *view.sources), side_text(row.after, *view.sources));
+    results.push_back({{"ruleId", kFindings[index].rule},
+                       {"ruleIndex", index},
+                       {"level", kFindings[index].level},
+                       {"message", {{"text", printable(text, 4000)}}},
+                       {"locations", ordered_json::array({sarif_location(place.span, *view.sources)})}});
+  }
+}
+
 }  // namespace
 
 std::string impact_md(const ImpactView& view) {
@@ -94,9 +117,11 @@ std::string impact_md(const ImpactView& view) {
   for (const std::string& reason : view.inconclusive) {
     comment.add(fmt::format("- inconclusive: {}\n", md_code(reason, 2 * kCell)));
   }
-  comment.add(fmt::format("- backtest: {}\n", backtest_text(view)));
-  for (const std::string& text : evidence_texts(view)) {
-    comment.add(fmt::format("- {}\n", md_code(text, 2 * kCell)));
+  if (view.has_flows()) {
+    comment.add(fmt::format("- backtest: {}\n", backtest_text(view)));
+    for (const std::string& text : evidence_texts(view)) {
+      comment.add(fmt::format("- {}\n", md_code(text, 2 * kCell)));
+    }
   }
   for (const ImpactLog& log : view.logs) {
     if (log.statistics.damaged > 0 || log.statistics.lost_events > 0) {
@@ -109,12 +134,18 @@ std::string impact_md(const ImpactView& view) {
        {ImpactOutcome::newly_denied, ImpactOutcome::newly_allowed, ImpactOutcome::unknown}) {
     add_rows(comment, view, outcome);
   }
+  for (const std::string& piece : declared_md(view)) {
+    comment.add(piece);
+  }
   const auto& disagreements = view.report.backtest.disagreements;
   if (!disagreements.empty()) {
     comment.add(fmt::format("\n#### disagreements by cause ({})\n\n", disagreements.size()));
     for (std::size_t i = 0; i < std::min(disagreements.size(), kMostNames); ++i) {
       comment.add(fmt::format("- {}\n", md_code(disagreement_text(disagreements[i], view), 3 * kCell)));
     }
+  }
+  if (!view.has_flows()) {
+    return comment.finish();
   }
   const analysis::ImpactCoverage& coverage = view.report.coverage;
   comment.add("\n#### not covered\n\n");
@@ -155,6 +186,7 @@ std::string impact_sarif(const ImpactView& view) {
                        {"message", {{"text", printable(text, 4000)}}},
                        {"locations", ordered_json::array({std::move(location)})}});
   }
+  add_declared_results(view, results);
   ordered_json run = {
       {"tool", {{"driver", {{"name", "podwire"}, {"version", view.version}, {"rules", std::move(rules)}}}}},
       {"columnKind", "unicodeCodePoints"},

@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/report/run_report.hpp"
 #include "app/report/text_table.hpp"
+#include "models/analysis/declared.hpp"
 #include "models/analysis/impact.hpp"
 #include "models/flows/reader.hpp"
 
@@ -21,6 +23,23 @@ struct ImpactLog {
   flows::LogStatistics statistics;
 };
 
+/// A value of a container that leads nowhere, or that was not read.
+struct ImpactPeer {
+  std::string source;  // "shop/web[Deployment]"
+  std::string name;    // of the variable
+  std::string text;    // of the peer, without credentials
+  std::string reason;
+  Span span;
+};
+
+/// `--from-env`: what containers declare.
+struct ImpactDeclared {
+  analysis::DeclaredImpact impact;
+  std::vector<ImpactPeer> unresolved;
+  std::vector<ImpactPeer> unread;
+  std::size_t values = 0;  // variables and words that were read
+};
+
 struct ImpactView {
   std::string candidate;             // as the user named it
   std::vector<std::string> cluster;  // likewise
@@ -30,12 +49,14 @@ struct ImpactView {
   std::vector<ImpactLog> logs;
   flows::MergeStatistics merge;
   analysis::ImpactReport report;
+  std::optional<ImpactDeclared> declared;
   std::vector<std::string> fail_on;       // "newly-denied" …
   double max_disagreement = 0.001;        // share
   std::vector<std::string> inconclusive;  // why nothing is concluded; empty: something is
   std::string result;  // "no impact", "no known impact", "impact", "tolerated", "unknown", "inconclusive"
   std::string version;
   const SourceMap* sources = nullptr;
+  bool has_flows() const { return !logs.empty(); }
 };
 
 std::string impact_table(const ImpactView& view, const Style& style);
@@ -47,6 +68,20 @@ std::string impact_csv(const ImpactView& view);
 std::string impact_md(const ImpactView& view);
 /// What is newly denied, newly allowed or contradicts the policies in force, at the rule responsible.
 std::string impact_sarif(const ImpactView& view);
+
+// Declared connections, in the words of each format; "" or nothing without `--from-env`.
+
+std::string declared_table(const ImpactView& view, const Style& style);
+/// Pieces for the comment, most important first.
+std::vector<std::string> declared_md(const ImpactView& view);
+/// The value of the member "declared".
+std::string declared_json(const ImpactView& view);
+/// Lines for the table of rows: `flows`, `first` and `last` are empty, `declared` says where.
+std::string declared_csv(const ImpactView& view);
+/// "declared connections: 1 newly denied, 0 newly allowed, 12 unchanged, 1 unknown".
+std::string declared_answer(const ImpactView& view);
+/// "BACKEND_URL=http://api.shop:80 at dump.yaml:12".
+std::string declared_place(const analysis::DeclaredPlace& place, const SourceMap& sources);
 
 // What formats for people share.
 

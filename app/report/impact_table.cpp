@@ -27,6 +27,7 @@ class Table {
          {ImpactOutcome::newly_denied, ImpactOutcome::newly_allowed, ImpactOutcome::unknown}) {
       rows(outcome);
     }
+    out_ += declared_table(view_, style_);
     strangers();
     disagreements();
     damaged();
@@ -54,7 +55,16 @@ class Table {
     if (!view_.inconclusive.empty()) {
       line("would be", impact_answer(view_));
     }
+    if (!view_.has_flows()) {
+      line("declared", fmt::format("{} of them in {} values of env, command and args",
+                                   view_.declared->impact.rows.size(), grouped(view_.declared->values)));
+      line("evidence", "no flows: nothing is compared with what was recorded");
+      return pruned();
+    }
     line("backtest", backtest_text(view_), view_.report.backtest.disagree() > 0);
+    if (view_.declared) {
+      line("declared", declared_answer(view_));
+    }
     bool is_first = true;
     for (const std::string& text : evidence_texts(view_)) {
       line(is_first ? "evidence" : "", text);
@@ -68,6 +78,10 @@ class Table {
              true);
       }
     }
+    pruned();
+  }
+
+  void pruned() {
     if (!view_.pruned.empty()) {
       line("pruned", fmt::format("policies that the candidate does not have, in {}", fmt::join(view_.pruned, ", ")));
     }
@@ -187,6 +201,9 @@ class Table {
     for (const auto& [name, span] : coverage.unexercised_after) {
       const std::string place = view_.sources->file_and_line(span);
       policies.push_back(place.empty() ? name : fmt::format("{} ({})", name, place));
+    }
+    if (!view_.has_flows()) {
+      return;
     }
     if (coverage.silent.empty() && coverage.idle_cron_jobs.empty() && policies.empty()) {
       return;

@@ -79,6 +79,9 @@ std::string grouped(std::uint64_t number) {
 }
 
 std::string impact_answer(const ImpactView& view) {
+  if (!view.has_flows()) {
+    return declared_answer(view);
+  }
   const std::uint64_t unknown = total(view, ImpactOutcome::unknown);
   return fmt::format("{} newly denied, {} newly allowed, {} unchanged{}",
                      flows_text(total(view, ImpactOutcome::newly_denied)),
@@ -198,17 +201,33 @@ std::string disagreement_text(const analysis::ImpactDisagreement& cause, const I
 }
 
 std::string next_step(const ImpactView& view) {
+  const bool has_plain_paths =
+      is_plain_path(view.candidate) && std::all_of(view.cluster.begin(), view.cluster.end(), is_plain_path);
+  const auto command = [&](const std::string& from, const std::string& to, std::uint16_t port,
+                           std::string_view protocol) {
+    const std::string source = explain_name(from);
+    const std::string destination = explain_name(to);
+    return source.empty() || destination.empty() || !has_plain_paths
+               ? std::string()
+               : fmt::format("podwire explain {} {}:{}/{} {} {}", source, destination, port, protocol,
+                             fmt::join(view.cluster, " "), view.candidate);
+  };
   for (const analysis::ImpactRow& row : view.report.rows) {
     if (row.outcome != ImpactOutcome::newly_denied || row.port == 0) {
       break;
     }
-    const std::string source = explain_name(row.source);
-    const std::string destination = explain_name(row.destination);
-    const bool has_plain_paths =
-        is_plain_path(view.candidate) && std::all_of(view.cluster.begin(), view.cluster.end(), is_plain_path);
-    if (!source.empty() && !destination.empty() && has_plain_paths) {
-      return fmt::format("podwire explain {} {}:{}/{} {} {}", source, destination, row.port, to_string(row.protocol),
-                         fmt::join(view.cluster, " "), view.candidate);
+    if (std::string text = command(row.source, row.destination, row.port, to_string(row.protocol)); !text.empty()) {
+      return text;
+    }
+  }
+  if (view.declared && !view.declared->impact.rows.empty()) {
+    const analysis::DeclaredRow& row = view.declared->impact.rows.front();  // newly denied ones come first
+    std::string to = row.connection.destination;
+    if (const std::size_t slash = to.find('/'); to.ends_with(" (Service)") && slash != std::string::npos) {
+      to = to.substr(0, to.size() - std::string_view(" (Service)").size()) + "[Service]";
+    }
+    if (row.outcome == ImpactOutcome::newly_denied) {
+      return command(row.source, to, row.connection.port.number(), to_string(row.connection.protocol));
     }
   }
   return "";

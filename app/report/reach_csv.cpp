@@ -11,11 +11,15 @@ namespace {
 class CsvPrinter : public ReachPrinter {
  public:
   CsvPrinter(Sink sink, const ReachShown& shown)
-      : sink_(std::move(sink)), shown_(shown), is_wide_(shown.has_entry_points || shown.has_exposure) {}
+      : sink_(std::move(sink)),
+        shown_(shown),
+        is_wide_((shown.has_entry_points || shown.has_exposure) && !shown.is_used_only) {}
 
   void begin() override {
     sink_(fmt::format("{}source,destination,connections{}\n", shown_.names_sets ? "policySet," : "",
-                      is_wide_ ? ",via,host,path,service,outcome,note" : ""));
+                      is_wide_              ? ",via,host,path,service,outcome,note"
+                      : shown_.is_used_only ? ",verdict,rule"
+                                            : ""));
   }
   void begin_set(const std::string& name, const Basis&, const cluster::Cluster& cluster) override {
     name_ = name;
@@ -23,8 +27,12 @@ class CsvPrinter : public ReachPrinter {
   }
   void row(const analysis::ReachRow& row) override {
     // A row that only may exist must not look like one that does.
-    write({std::string(row.source.name), std::string(row.destination.name),
-           row.ports->to_string() + (row.is_unknown ? " (unknown)" : "")});
+    std::vector<std::string> fields = {std::string(row.source.name), std::string(row.destination.name),
+                                       row.ports->to_string() + (row.is_unknown ? " (unknown)" : "")};
+    if (shown_.is_used_only) {
+      fields.insert(fields.end(), {row.is_unknown ? "unknown" : "allowed", ""});
+    }
+    write(std::move(fields));
   }
   void entry_points(const std::vector<analysis::EntryRow>& rows) override {
     for (const analysis::EntryRow& row : rows) {
@@ -40,6 +48,11 @@ class CsvPrinter : public ReachPrinter {
     }
     write({region, workload, line.ports_text(), "exposure", "", "", "", line.is_unknown ? "unknown" : "allowed",
            line.varies ? "not for all of its pods" : ""});
+  }
+  void unreached(const analysis::UnreachedUse& use) override {
+    constexpr std::string_view kWords[] = {"allowed", "denied", "unknown"};
+    write({unreached_end(use, true), unreached_end(use, false), use.ports.to_string(),
+           std::string(kWords[static_cast<std::size_t>(use.side.action)]), use.side.rule});
   }
   void end_set(const analysis::ReachSummary&) override {}
 

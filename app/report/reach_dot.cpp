@@ -32,6 +32,9 @@ class DotPrinter : public ReachGraph {
     sink_(fmt::format("    {} [label={}];\n", id, dot_quoted(label)));
   }
   void end_namespace() override { sink_("  }\n"); }
+  void note(const std::string& text) override {
+    sink_(fmt::format("  uses [label={}, shape=note];\n", dot_quoted(text)));
+  }
   void close() override { sink_("}\n"); }
 };
 

@@ -8,7 +8,8 @@ namespace podwire::report {
 
 void ReachGraph::begin_set(const std::string& name, const Basis& /*basis*/, const cluster::Cluster& cluster) {
   cluster_ = &cluster;
-  is_drawn_.assign(shown_.is_pod_level ? cluster.pods.size() : cluster.workloads.size(), !shown_.is_focused);
+  is_drawn_.assign(shown_.is_pod_level ? cluster.pods.size() : cluster.workloads.size(),
+                   !shown_.is_focused && !shown_.is_used_only);
   outside_.clear();
   open(name);
 }
@@ -78,6 +79,22 @@ void ReachGraph::exposure(const analysis::ExposureLine& line) {
   const std::string region = outside_id("{" + line.region.to_string() + "}");
   const bool is_ingress = line.direction == policy::Direction::ingress;
   arrow(is_ingress ? region : workload, is_ingress ? workload : region, line.ports_text(), Line::dashed);
+}
+
+void ReachGraph::unreached(const analysis::UnreachedUse& use) {
+  const std::string from =
+      use.source_workload.is_valid() ? workload_id(use.source_workload) : outside_id(unreached_end(use, true));
+  const std::string to = use.destination_workload.is_valid() ? workload_id(use.destination_workload)
+                                                             : outside_id(unreached_end(use, false));
+  const bool is_allowed = use.side.action == policy::Action::allow;
+  arrow(from, to, is_allowed ? use.ports.to_string() : unreached_text(use),
+        is_allowed                                ? Line::solid
+        : use.side.action == policy::Action::deny ? Line::denied
+                                                  : Line::dashed);
+}
+
+void ReachGraph::uses(const ReachUses& uses) {
+  note(uses_text(uses));
 }
 
 void ReachGraph::write_namespaces() {

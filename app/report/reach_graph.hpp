@@ -18,6 +18,8 @@ class ReachGraph : public ReachPrinter {
   void row(const analysis::ReachRow& row) final;
   void entry_points(const std::vector<analysis::EntryRow>& rows) final;
   void exposure(const analysis::ExposureLine& line) final;
+  void unreached(const analysis::UnreachedUse& use) final;
+  void uses(const ReachUses& uses) final;
   void end_set(const analysis::ReachSummary& summary) final;
 
  protected:
@@ -29,6 +31,7 @@ class ReachGraph : public ReachPrinter {
   virtual void node(const std::string& id, const std::string& label) = 0;
   virtual void outside_node(const std::string& id, const std::string& label) = 0;
   virtual void end_namespace() = 0;
+  virtual void note(const std::string& text) = 0;
   virtual void close() = 0;
 
   Sink sink_;

@@ -68,6 +68,30 @@ class JsonPrinter : public ReachPrinter {
     }
     write_item(object);
   }
+  void unreached(const analysis::UnreachedUse& use) override {
+    if (!has_unreached_) {
+      begin_list("otherUses");
+      has_unreached_ = true;
+    }
+    constexpr std::string_view kWords[] = {"allowed", "denied", "unknown"};
+    write_item({{"source", unreached_end(use, true)},
+                {"destination", unreached_end(use, false)},
+                {"connections", use.ports.to_string()},
+                {"verdict", kWords[static_cast<std::size_t>(use.side.action)]},
+                {"rule", use.side.rule}});
+  }
+  void uses(const ReachUses& uses) override {
+    if (!has_unreached_) {
+      begin_list("otherUses");
+    }
+    has_unreached_ = false;
+    begin_list("used");
+    write_item({{"by", uses.by},
+                {"shown", uses.shown},
+                {"unused", uses.unused},
+                {"denied", uses.denied},
+                {"notes", uses.notes}});
+  }
   void end_set(const analysis::ReachSummary&) override {
     if (shown_.has_exposure && !is_exposure_begun_) {
       begin_list("exposure");
@@ -98,6 +122,7 @@ class JsonPrinter : public ReachPrinter {
   ReachShown shown_;
   const cluster::Cluster* cluster_ = nullptr;
   bool is_exposure_begun_ = false;
+  bool has_unreached_ = false;
   bool is_first_set_ = true;
   bool is_first_row_ = true;
 };

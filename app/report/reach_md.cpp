@@ -67,7 +67,22 @@ class MdPrinter : public ReachPrinter {
                       line.varies ? " (not for all of its pods)" : "", line.pods_now));
   }
 
+  void unreached(const analysis::UnreachedUse& use) override {
+    sink_(fmt::format("| {} | {} | {} |\n", md_code(unreached_end(use, true), kCell),
+                      md_code(unreached_end(use, false), kCell), md_code(unreached_text(use), 4 * kCell)));
+  }
+
+  void uses(const ReachUses& uses) override {
+    sink_(fmt::format("\n{}\n", md_code(uses_text(uses), 4 * kCell)));
+    for (const std::string& note : uses.notes) {
+      sink_(fmt::format("\n{}\n", md_code(note, 8 * kCell)));
+    }
+  }
+
   void end_set(const analysis::ReachSummary& summary) override {
+    if (shown_.is_used_only) {
+      return;
+    }
     sink_(fmt::format("\n{} {}{}{}\n", summary.rows, summary.rows == 1 ? "connection" : "connections",
                       summary.unknown_rows > 0 ? fmt::format(", {} of them unknown", summary.unknown_rows) : "",
                       shown_.is_focused ? " (narrowed by --focus)" : ""));

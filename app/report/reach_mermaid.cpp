@@ -40,6 +40,7 @@ class MermaidPrinter : public ReachGraph {
     sink_(fmt::format("    {}[{}]\n", id, mermaid_quoted(label)));
   }
   void end_namespace() override { sink_("  end\n"); }
+  void note(const std::string& text) override { sink_(fmt::format("  uses>{}]\n", mermaid_quoted(text))); }
   void close() override {
     if (arrows_ > kMostArrows) {
       sink_(fmt::format("  more[{}]\n", mermaid_quoted(fmt::format("{} further connections are not drawn: narrow the "

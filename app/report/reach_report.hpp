@@ -13,6 +13,7 @@
 #include "models/analysis/entry_points.hpp"
 #include "models/analysis/exposure.hpp"
 #include "models/analysis/reach.hpp"
+#include "models/analysis/used_edges.hpp"
 
 namespace podwire::report {
 
@@ -26,6 +27,16 @@ struct ReachShown {
   bool is_focused = false;    // only rows that touch some ends
   bool has_entry_points = false;
   bool has_exposure = false;
+  bool is_used_only = false;  // --used-by: rows are narrowed to what is used
+};
+
+/// What --used-by left of a policy set's rows.
+struct ReachUses {
+  std::string by;            // "what containers declare", "flows.json"
+  std::uint64_t shown = 0;   // rows that are used
+  std::uint64_t unused = 0;  // and that are not, and not shown
+  std::uint64_t denied = 0;  // used, and denied
+  std::vector<std::string> notes;
 };
 
 /// Writes the connections of one or more policy sets in one format. Call begin(), then for each policy set begin_set(),
@@ -38,6 +49,9 @@ class ReachPrinter {
   virtual void row(const analysis::ReachRow& row) = 0;
   virtual void entry_points(const std::vector<analysis::EntryRow>& /*rows*/) {}
   virtual void exposure(const analysis::ExposureLine& /*line*/) {}
+  /// Of --used-by: a connection that is used and that no row has; then the sum.
+  virtual void unreached(const analysis::UnreachedUse& /*use*/) {}
+  virtual void uses(const ReachUses& /*uses*/) {}
   virtual void end_set(const analysis::ReachSummary& summary) = 0;
   virtual void end() {}
 };
@@ -63,6 +77,12 @@ std::unique_ptr<ReachPrinter> reach_mermaid(Sink sink, const ReachShown& shown);
 std::string reach_ports_text(const analysis::ReachRow& row);
 /// "allowed", "allowed, perhaps" …: the outcome of an entry point with its note.
 std::string entry_outcome_text(const analysis::EntryRow& row);
+/// "TCP 5432 (denied by default deny ingress (shop/db))".
+std::string unreached_text(const analysis::UnreachedUse& use);
+/// "198.51.100.7 and 3 others[External]": an end's name, where several addresses are taken together.
+std::string unreached_end(const analysis::UnreachedUse& use, bool is_source);
+/// "12 used connections; 30 allowed ones are not used, by what containers declare".
+std::string uses_text(const ReachUses& uses);
 /// "from" or "to".
 std::string_view exposure_side(const analysis::ExposureLine& line);
 

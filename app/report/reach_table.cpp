@@ -88,8 +88,40 @@ class TablePrinter : public ReachPrinter {
         fmt::format("  {} {} {}\n", padded(workload), line.direction == policy::Direction::ingress ? "←" : "→", text));
   }
 
+  void unreached(const analysis::UnreachedUse& use) override {
+    note_varying();
+    const bool is_allowed = use.side.action == policy::Action::allow;
+    if (!has_unreached_ && !is_allowed) {
+      sink_(fmt::format("\n{}\n", style_.bold("used, and not allowed")));
+      has_unreached_ = true;
+    }
+    const std::string ports = use.ports.to_string();
+    sink_(fmt::format("  {} → {} {}\n", padded(printable(unreached_end(use, true))),
+                      padded(printable(unreached_end(use, false))), is_allowed ? ports : style_.bad(ports)));
+    if (!is_allowed) {
+      const std::string text = unreached_text(use);
+      sink_("    " +
+            wrapped(printable(text.substr(text.find('(') + 1, text.size() - text.find('(') - 2), kLongest), 4) + "\n");
+    }
+  }
+
+  void uses(const ReachUses& uses) override {
+    note_varying();
+    sink_("\n  " + wrapped(printable(uses_text(uses), 2000), 2) + "\n");
+    for (const std::string& note : uses.notes) {
+      sink_("  " + wrapped(printable(note, 2000), 4) + "\n");
+    }
+    has_unreached_ = false;
+  }
+
   void end_set(const analysis::ReachSummary& summary) override {
     note_varying();
+    if (shown_.is_used_only) {
+      if (summary.unknown_rows > 0) {
+        sink_("  " + style_.doubtful("some are unknown (see above; --ignore-kind accepts a kind)") + "\n");
+      }
+      return;
+    }
     std::string line = fmt::format("\n  {} {} between {} {} and the outside", summary.rows,
                                    summary.rows == 1 ? "connection" : "connections", summary.ends,
                                    shown_.is_pod_level ? "pods" : "workloads");
@@ -126,6 +158,7 @@ class TablePrinter : public ReachPrinter {
   std::size_t width_ = 0;
   const cluster::Cluster* cluster_ = nullptr;
   bool has_exposure_ = false;
+  bool has_unreached_ = false;
 };
 
 }  // namespace

@@ -72,25 +72,34 @@ Measured measure(const MeasureBound& bound, const WorkloadResult& result) {
 
 /// What an expectation is about: the whole run, or the requests that arrived between two changes.
 WorkloadResult looked_at(const Expectation& expectation, const workload::RunResult& run) {
-  const WorkloadResult& whole = run.workloads[expectation.workload];
-  if (!expectation.file->at || whole.phases.empty()) {
-    return whole;
+  const WorkloadResult& first = run.workloads[expectation.workload];
+  if (expectation.workload_count == 1 && (!expectation.file->at || first.phases.empty())) {
+    return first;
   }
   WorkloadResult part;
-  if (expectation.state < whole.phases.size()) {
-    const workload::PhaseCounts& phase = whole.phases[expectation.state];
-    part.requests = phase.requests;
-    part.outcomes = phase.outcomes;
-    part.dns = phase.dns;
-    part.connect = phase.connect;
-    part.total = phase.total;
+  const auto add = [&part](const auto& counts) {
+    part.requests += counts.requests;
+    for (std::size_t i = 0; i < workload::kOutcomeCount; ++i) {
+      part.outcomes[i] += counts.outcomes[i];
+    }
+    part.dns.merge(counts.dns);
+    part.connect.merge(counts.connect);
+    part.total.merge(counts.total);
+  };
+  for (std::size_t w = expectation.workload; w < expectation.workload + expectation.workload_count; ++w) {
+    const WorkloadResult& whole = run.workloads[w];
+    if (!expectation.file->at || whole.phases.empty()) {
+      add(whole);
+    } else if (expectation.state < whole.phases.size()) {
+      add(whole.phases[expectation.state]);
+    }
   }
   return part;
 }
 
 // The commonest failure, and the drop that hit this workload most.
-void explain_failures(const workload::RunResult& run, std::size_t index, const WorkloadResult& workload,
-                      ExpectationResult& result) {
+void explain_failures(const workload::RunResult& run, std::size_t index, std::size_t count,
+                      const WorkloadResult& workload, ExpectationResult& result) {
   std::size_t worst = 0;
   for (std::size_t i = 1; i < workload::kOutcomeCount; ++i) {
     if (workload.outcomes[i] > 0 && (worst == 0 || workload.outcomes[i] > workload.outcomes[worst])) {
@@ -102,7 +111,7 @@ void explain_failures(const workload::RunResult& run, std::size_t index, const W
                                  workload::kOutcomeNames[worst]);
   }
   for (const workload::DropRow& drop : run.drops) {  // most packets first
-    if (drop.workload == workload::WorkloadIndex(index)) {
+    if (drop.workload.is_valid() && drop.workload.index() >= index && drop.workload.index() < index + count) {
       result.because += fmt::format("{}{} packets lost at {}: {}", result.because.empty() ? "" : "; ", drop.packets,
                                     drop.where, drop.rule.empty() ? drop.reason : drop.rule);
       result.rule = drop.span;
@@ -182,7 +191,9 @@ ExpectationResult check_workload(const PolicySetPlan& plan, const Expectation& e
                                  const workload::RunResult& run) {
   ExpectationResult result;
   result.number = expectation.number;
-  result.subject = fmt::format("workload {}", plan.workloads[expectation.workload].name);
+  result.subject =
+      fmt::format("workload {}", expectation.workload_count == 1 ? plan.workloads[expectation.workload].name
+                                                                 : expectation.file->workload.text);
   if (expectation.file->at) {
     result.subject += fmt::format(" at {}", format_seconds(expectation.file->at->seconds()));
   }
@@ -200,7 +211,7 @@ ExpectationResult check_workload(const PolicySetPlan& plan, const Expectation& e
     result.measured += " (interrupted)";
   }
   if (result.status != Status::passed) {
-    explain_failures(run, expectation.workload, part, result);
+    explain_failures(run, expectation.workload, expectation.workload_count, part, result);
   }
   return result;
 }

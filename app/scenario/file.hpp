@@ -56,6 +56,16 @@ struct WorkloadFile {
   Text to;
   std::optional<Port> port;
   Span span = {};
+  /// `fromEnv: true`: stands for a workload for each connection that its sources declare (see declared_workloads.hpp).
+  bool is_declared = false;
+  std::vector<Text> only_from = {};  // namespaces, workloads and pods; empty: every workload
+};
+
+/// What became of a workload with `fromEnv: true`.
+struct WorkloadGroup {
+  std::string name;
+  std::size_t first = 0;  // in ScenarioFile::workloads
+  std::size_t count = 0;
 };
 
 /// `>= 99.9%`, `< 5ms`, `0`: a bound on a measured number.
@@ -136,6 +146,7 @@ struct ScenarioFile {
   ClusterFile cluster;
   std::vector<PolicySetFile> policy_sets;  // in the file's order; never empty: "current" when the file names none
   std::vector<WorkloadFile> workloads;
+  std::vector<WorkloadGroup> groups;  // once declared connections are known
   RunFile run;
   std::vector<EventFile> events;  // in the file's order
   std::vector<ExpectationFile> expectations;

@@ -97,8 +97,10 @@ Bytes read_size(Section& section, std::string_view key, Bytes otherwise) {
   return size;
 }
 
-void read_arrivals(Section& section, WorkloadSpec& spec) {
-  section.require("rate");
+void read_arrivals(Section& section, bool is_declared, WorkloadSpec& spec) {
+  if (!is_declared) {
+    section.require("rate");
+  }
   spec.arrivals.per_second = section.rate("rate").value_or(1.0);
   if (spec.arrivals.per_second > kMostArrivals) {
     section.error("out-of-range", "a rate above 1e9/s", section.get("rate"));
@@ -259,6 +261,26 @@ void read_workload_expectation(Section& section, ExpectationFile& expectation) {
   }
 }
 
+// `fromEnv: true`: what containers declare says where to, so that nothing else may.
+void read_declared_ends(Section& section, WorkloadFile& file) {
+  for (const config::Node node : section.texts("from")) {
+    file.only_from.push_back({std::string(node.text()), node.span()});
+  }
+  for (const std::string_view key : {"to", "port"}) {
+    if (const config::Node node = section.get(key); node.is_present()) {
+      section.error("bad-value",
+                    fmt::format("`{}` beside `fromEnv: true`: the containers' environment names the "
+                                "destinations",
+                                key),
+                    node, fmt::format("leave out `{}`, or leave out `fromEnv` and write the workload", key));
+    }
+  }
+  if (file.spec.kind == RequestKind::udp_probe || file.spec.kind == RequestKind::dns_probe) {
+    section.error("bad-value", fmt::format("declared connections are not played as {}", to_string(file.spec.kind)),
+                  section.get("kind"), "tcp connects and closes, http asks; what is declared as UDP is played as UDP");
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(Verdict verdict) {
@@ -291,15 +313,20 @@ WorkloadFile read_workload_section(Section& section) {
   file.span = spec.span;
   constexpr RequestKind kKinds[] = {RequestKind::http, RequestKind::tcp_probe, RequestKind::udp_probe,
                                     RequestKind::dns_probe};
-  spec.kind = kKinds[section.choice("kind", {"http", "tcp", "udp", "dns"}).value_or(0)];
-  section.require("from");
-  section.require("to");
-  file.from = text_of(section, "from");
-  file.to = text_of(section, "to");
+  file.is_declared = section.boolean("fromEnv").value_or(false);
+  spec.kind = kKinds[section.choice("kind", {"http", "tcp", "udp", "dns"}).value_or(file.is_declared ? 1 : 0)];
+  if (file.is_declared) {
+    read_declared_ends(section, file);
+  } else {
+    section.require("from");
+    section.require("to");
+    file.from = text_of(section, "from");
+    file.to = text_of(section, "to");
+  }
   if (const auto port = section.integer("port", 1, 65'535)) {
     file.port = Port(static_cast<std::uint16_t>(*port));
   }
-  read_arrivals(section, spec);
+  read_arrivals(section, file.is_declared, spec);
   spec.timeout = section.duration("timeout").value_or(Duration::from_s(spec.kind == RequestKind::dns_probe ? 30 : 5));
   if (spec.timeout == Duration::zero()) {
     section.error("out-of-range", "a timeout of 0 leaves no time for anything", section.get("timeout"));

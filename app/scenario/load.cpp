@@ -6,6 +6,7 @@
 #include <iterator>
 #include <set>
 
+#include "app/scenario/declared_workloads.hpp"
 #include "app/scenario/detect_cni.hpp"
 #include "app/scenario/kubernetes_version.hpp"
 #include "app/scenario/names.hpp"
@@ -311,6 +312,7 @@ void Loader::build_from(const cluster::ObjectStore& store) {
     return;
   }
   scenario_.clusters.push_back(std::move(state));
+  expand_declared(*scenario_.file, *scenario_.clusters.front(), diagnostics_);
   std::vector<const cluster::ObjectStore*> applied;
   for (Wanted& set : wanted) {
     if (set.is_complete) {
@@ -444,6 +446,11 @@ std::unique_ptr<ClusterState> Loader::build_state(const cluster::ObjectStore& st
   state->kubelet_versions = kubelet_versions(store);
   const std::size_t errors = diagnostics_.error_count();
   state->entry_points = analysis::read_entry_points(store, state->cluster, diagnostics_);
+  const auto& workloads = scenario_.file->workloads;
+  if (options_.reads_declared ||
+      std::any_of(workloads.begin(), workloads.end(), [](const WorkloadFile& w) { return w.is_declared; })) {
+    state->declared = read_declared(store, state->cluster, scenario_.file->cluster.externals);
+  }
   choose_profile(store, *state);
   return diagnostics_.error_count() == errors && !state->profile.name.empty() ? std::move(state) : nullptr;
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/scenario/declared.hpp"
 #include "app/scenario/events.hpp"
 #include "app/scenario/file.hpp"
 #include "models/analysis/entry_points.hpp"
@@ -34,6 +35,7 @@ struct LoadOptions {
   bool adds_dns = false;                             // plain manifests without cluster DNS get one, as scenarios do
   bool keeps_objects = false;                        // the objects stay at hand: PolicySetPlan::stores
   bool is_probe = false;                             // events of a scenario are left out
+  bool reads_declared = false;                       // what containers declare is read: ClusterState::declared
   std::vector<std::string> steps;  // --step: files that are applied one after another, each an event of its own
 };
 
@@ -45,6 +47,7 @@ struct ClusterState {
   std::vector<std::string> kubelet_versions;  // what Node objects of a dump say, oldest first, each once
   std::string cni_choice;  // how the profile was chosen: "named in scenario.yaml:9", "detected from DaemonSet …"
   analysis::EntryPoints entry_points;  // what Ingresses, HTTPRoutes and Services let in from outside
+  DeclaredTraffic declared;            // what containers declare; empty unless somebody asks
 };
 
 /// One connection's ends with ids: every source pod to every backend.
@@ -68,6 +71,7 @@ struct Expectation {
   std::size_t number = 0;                         // position in the file, from 0
   std::optional<ConnectionSpec> connection = {};  // for a verdict
   std::size_t workload = 0;                       // index, for bounds
+  std::size_t workload_count = 1;                 // from there on: those of a group are taken together
   std::size_t state = 0;  // of the policy set's timeline, for a verdict or a phase; 0: the first
 };
 

@@ -123,6 +123,32 @@ std::optional<HostText> parse_host(std::string_view destination) {
   return is_name && !result.port_text.empty() ? std::optional(result) : std::nullopt;
 }
 
+HostResolver::HostResolver(const Cluster& cluster, const dns::ExternalRecords& externals)
+    : cluster_(cluster), zone_(cluster, names_, externals) {}
+
+Lookup HostResolver::resolve(cluster::PodId pod, std::string_view host) {
+  Lookup result;
+  result.host = host;
+  result.pod = pod;
+  const cluster::PodShape& shape = cluster_.shape(pod);
+  const IpAddress kube_dns = cluster_dns(cluster_);
+  const dns::ResolvConf conf =
+      dns::resolv_conf(cluster_.pod_template(pod), cluster_.namespaces[shape.name_space.index()].name, {kube_dns},
+                       cluster_.cluster_domain, dns::DnsOptions().host);
+  const dns::SearchPlan plan = dns::plan_search(host, conf, names_);
+  result.server = conf.nameservers.empty() ? IpAddress() : conf.nameservers.front();
+  result.asks_over_tcp = conf.uses_tcp;
+  const bool is_cluster_server = result.server == kube_dns;
+  result.is_dns_missing = is_cluster_server && !cluster_.dns_service.is_valid();
+  const auto scope = is_cluster_server ? dns::Zone::Scope::cluster : dns::Zone::Scope::outside;
+  dns::SearchState state;
+  do {
+    result.queries.push_back(ask(zone_, names_, plan.candidates[state.candidate()], scope));
+  } while (state.advance(plan, result.queries.back().outcome));
+  result.status = state.status();
+  return result;
+}
+
 std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view source, std::string_view host,
                               const dns::ExternalRecords& externals, Span span, Diagnostics& diagnostics) {
   const Cluster& cluster = engine.cluster();
@@ -130,34 +156,15 @@ std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view sou
   if (!named) {
     return std::nullopt;
   }
-  Lookup result;
-  result.host = host;
-  result.pod = client_of(cluster, *named);
-  if (!result.pod.is_valid()) {
+  const cluster::PodId pod = client_of(cluster, *named);
+  if (!pod.is_valid()) {
     diagnostics.error(
         "not-a-client",
         fmt::format("\"{}\" has no pod whose resolver could look up \"{}\"", printable(source), printable(host)), span,
         "give an address or an object as the destination");
     return std::nullopt;
   }
-  const cluster::PodShape& shape = cluster.shape(result.pod);
-  const IpAddress kube_dns = cluster_dns(cluster);
-  const dns::ResolvConf conf =
-      dns::resolv_conf(cluster.pod_template(result.pod), cluster.namespaces[shape.name_space.index()].name, {kube_dns},
-                       cluster.cluster_domain, dns::DnsOptions().host);
-  dns::NameTable names;
-  dns::Zone zone(cluster, names, externals);
-  const dns::SearchPlan plan = dns::plan_search(host, conf, names);
-  result.server = conf.nameservers.empty() ? IpAddress() : conf.nameservers.front();
-  result.asks_over_tcp = conf.uses_tcp;
-  const bool is_cluster_server = result.server == kube_dns;
-  result.is_dns_missing = is_cluster_server && !cluster.dns_service.is_valid();
-  const auto scope = is_cluster_server ? dns::Zone::Scope::cluster : dns::Zone::Scope::outside;
-  dns::SearchState state;
-  do {
-    result.queries.push_back(ask(zone, names, plan.candidates[state.candidate()], scope));
-  } while (state.advance(plan, result.queries.back().outcome));
-  result.status = state.status();
+  Lookup result = HostResolver(cluster, externals).resolve(pod, host);
   if (!result.server.is_unspecified() && !result.is_dns_missing) {
     result.udp = question(engine, source, result.server, "UDP");
     result.tcp = question(engine, source, result.server, "TCP");

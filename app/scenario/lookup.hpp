@@ -50,6 +50,19 @@ struct Lookup {
   }
 };
 
+/// Looks names up for many pods; keeps what the cluster's DNS has. The cluster must outlive it.
+class HostResolver {
+ public:
+  HostResolver(const cluster::Cluster& cluster, const dns::ExternalRecords& externals);
+  /// As the pod's resolver would, without a word on policies (`udp` and `tcp` stay empty).
+  Lookup resolve(cluster::PodId pod, std::string_view host);
+
+ private:
+  const cluster::Cluster& cluster_;
+  dns::NameTable names_;
+  dns::Zone zone_;
+};
+
 /// A destination that names a host as a client would: `http://backend-api:80/health`, `tcp://db.data:5432`,
 /// `backend-api.backend.svc.cluster.local:80`, `backend-api:80`. Nothing for what names an object or an address.
 struct HostText {

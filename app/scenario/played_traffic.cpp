@@ -47,8 +47,7 @@ class Traffic {
 
   void loop(const workload::WorkloadSpec& spec, const workload::WorkloadResult& result) {
     const auto count = [&](Outcome outcome) { return result.outcomes[static_cast<std::size_t>(outcome)]; };
-    const End source = spec.from.is_external() ? End{.kind = EndKind::address, .ip = spec.from.external}
-                                               : pod_end(spec.from.pods.front());
+    const End source = source_of(spec);
     const std::uint64_t answered = count(Outcome::ok);
     const std::uint64_t silent = count(Outcome::connect_timeout);
     if (spec.to.kind == Target::Kind::host && cluster_.dns_service.is_valid()) {
@@ -66,7 +65,26 @@ class Traffic {
     }
   }
 
+  /// One connection to each end, and one lookup where there is one to make.
+  void asked(const workload::WorkloadSpec& spec) {
+    const End source = source_of(spec);
+    if (spec.to.kind == Target::Kind::host && cluster_.dns_service.is_valid()) {
+      tell(source, {.kind = EndKind::service, .id = cluster_.dns_service.value()}, IpProtocol::udp, Port(53), 1, false);
+    }
+    if (!spec.to.port.is_valid()) {
+      return;
+    }
+    for (const End& destination : destinations(spec)) {
+      tell(source, destination, spec.to.protocol, spec.to.port, 1, false);
+    }
+  }
+
  private:
+  static End source_of(const workload::WorkloadSpec& spec) {
+    return spec.from.is_external() ? End{.kind = EndKind::address, .ip = spec.from.external}
+                                   : pod_end(spec.from.pods.front());
+  }
+
   std::vector<End> destinations(const workload::WorkloadSpec& spec) {
     const Target& to = spec.to;
     switch (to.kind) {
@@ -125,6 +143,16 @@ void each_played(const PolicySetPlan& plan, const workload::RunResult& result, c
   Traffic traffic(plan, externals, visit);
   for (std::size_t w = 0; w < plan.workloads.size() && w < result.workloads.size(); ++w) {
     traffic.loop(plan.workloads[w], result.workloads[w]);
+  }
+}
+
+void each_asked(const PolicySetPlan& plan, const dns::ExternalRecords& externals,
+                const std::function<void(const flows::Connection&)>& visit) {
+  const std::function<void(const flows::Connection&, std::uint64_t)> one = [&](const flows::Connection& connection,
+                                                                               std::uint64_t) { visit(connection); };
+  Traffic traffic(plan, externals, one);
+  for (const workload::WorkloadSpec& spec : plan.workloads) {
+    traffic.asked(spec);
   }
 }
 

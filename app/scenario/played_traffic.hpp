@@ -16,4 +16,9 @@ namespace podwire::scenario {
 void each_played(const PolicySetPlan& plan, const workload::RunResult& result, const dns::ExternalRecords& externals,
                  const std::function<void(const flows::Connection&, std::uint64_t count)>& visit);
 
+/// Hands out a connection for each pair of ends that the policy set's workloads ask for, whatever becomes of it, and
+/// for the lookups before.
+void each_asked(const PolicySetPlan& plan, const dns::ExternalRecords& externals,
+                const std::function<void(const flows::Connection&)>& visit);
+
 }  // namespace podwire::scenario

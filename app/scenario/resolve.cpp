@@ -23,6 +23,42 @@ void resolve_workloads(const ScenarioFile& scenario, PolicySetPlan& plan, Diagno
   }
 }
 
+namespace {
+
+void report_unknown_workload(const ScenarioFile& file, const Text& name, Diagnostics& diagnostics) {
+  std::vector<std::string> workloads;
+  for (const WorkloadFile& w : file.workloads) {
+    workloads.push_back(w.spec.name);
+  }
+  for (const WorkloadGroup& group : file.groups) {
+    workloads.push_back(group.name);
+  }
+  diagnostics.error("unknown-workload", fmt::format("there is no workload \"{}\"", printable(name.text)), name.span,
+                    suggestion(name.text, workloads));
+}
+
+/// Times of several workloads have no common quantile here.
+bool check_group_bounds(const ExpectationFile& written, std::size_t count, bool is_first, Diagnostics& diagnostics) {
+  if (count == 1) {
+    return true;
+  }
+  bool is_fine = true;
+  for (const MeasureBound& bound : written.bounds) {
+    const bool is_counted =
+        bound.measure == Measure::success || bound.measure == Measure::requests || bound.measure == Measure::outcome;
+    if (!is_counted && is_first) {
+      diagnostics.error("bad-value",
+                        fmt::format("{} of \"{}\", which are {} workloads: quantiles are of one", bound.name,
+                                    printable(written.workload.text), count),
+                        bound.threshold.span, "bound success, outcome or requests, or name one of them");
+    }
+    is_fine = is_fine && is_counted;
+  }
+  return is_fine;
+}
+
+}  // namespace
+
 void resolve_expectations(const ScenarioFile& file, PolicySetPlan& plan, std::set<std::size_t>& reported,
                           Diagnostics& diagnostics) {
   for (std::size_t number = 0; number < file.expectations.size(); ++number) {
@@ -53,10 +89,22 @@ void resolve_expectations(const ScenarioFile& file, PolicySetPlan& plan, std::se
     } else {
       const auto at = std::find_if(file.workloads.begin(), file.workloads.end(),
                                    [&](const WorkloadFile& w) { return w.spec.name == written.workload.text; });
-      if (at == file.workloads.end()) {
-        continue;  // reported by check_names()
+      const auto group = std::find_if(file.groups.begin(), file.groups.end(),
+                                      [&](const WorkloadGroup& g) { return g.name == written.workload.text; });
+      if (group != file.groups.end()) {
+        expectation.workload = group->first;
+        expectation.workload_count = group->count;
+      } else if (at != file.workloads.end()) {
+        expectation.workload = static_cast<std::size_t>(at - file.workloads.begin());
+      } else {
+        if (!file.groups.empty() && reported.insert(number).second) {  // else reported by check_names()
+          report_unknown_workload(file, written.workload, diagnostics);
+        }
+        continue;
       }
-      expectation.workload = static_cast<std::size_t>(at - file.workloads.begin());
+      if (!check_group_bounds(written, expectation.workload_count, reported.insert(number).second, diagnostics)) {
+        continue;
+      }
       if (written.at && plan.timeline != nullptr) {
         expectation.state = plan.timeline->state_at(*written.at);
       }
@@ -93,6 +141,11 @@ void check_names(const ScenarioFile& file, const std::vector<std::string>& chose
       check_set(name.text, name.span);
     }
     const Text& name = expectation.workload;
+    // Of declared connections the names are not known yet: resolve_expectations() looks.
+    if (std::any_of(file.workloads.begin(), file.workloads.end(),
+                    [&](const WorkloadFile& w) { return w.is_declared && name.text.starts_with(w.spec.name + "."); })) {
+      continue;
+    }
     if (!name.empty() && std::find(workloads.begin(), workloads.end(), name.text) == workloads.end()) {
       diagnostics.error("unknown-workload", fmt::format("there is no workload \"{}\"", printable(name.text)), name.span,
                         suggestion(name.text, workloads));

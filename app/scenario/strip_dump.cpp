@@ -1,12 +1,10 @@
 #include "app/scenario/strip_dump.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <charconv>
 #include <map>
 #include <span>
 
+#include "app/scenario/declared.hpp"
 #include "models/cluster/kinds.hpp"
 #include "sim/config/json_text.hpp"
 
@@ -58,33 +56,25 @@ bool has_obeyed(Node annotations) {
   return false;
 }
 
-bool is_host_letter(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_';
-}
-
-// "HOST:PORT" in front of `text`; 0 when it does not begin so. A host without a letter or dot is a number of something.
-std::size_t host_and_port(std::string_view text) {
-  std::size_t at = 0;
-  bool has_letter = false;
-  while (at < text.size() && is_host_letter(text[at])) {
-    has_letter = has_letter || std::isalpha(static_cast<unsigned char>(text[at])) != 0 || text[at] == '.';
-    ++at;
+/// The flag in front and the peers behind it.
+std::string join_peers(std::string_view text, const std::vector<std::string>& peers) {
+  if (peers.empty()) {
+    return "";
   }
-  if (at == 0 || !has_letter || at == text.size() || text[at] != ':') {
-    return 0;
+  const bool is_one_word = text.find_first_of(" \t\n") == std::string_view::npos;
+  std::string result(is_one_word ? flag_of_value(text) : std::string_view());
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    result += (i == 0 ? "" : is_one_word ? "," : " ") + peers[i];
   }
-  unsigned port = 0;
-  const auto [stop, problem] = std::from_chars(text.data() + at + 1, text.data() + text.size(), port);
-  const bool ends = stop == text.data() + text.size() || *stop == '/' || *stop == ',' || *stop == ';';
-  return problem == std::errc() && port >= 1 && port <= 65535 && ends ? static_cast<std::size_t>(stop - text.data())
-                                                                      : 0;
+  return result;
 }
 
 class Stripper {
  public:
-  explicit Stripper(std::string& out) : out_(out) {}
+  Stripper(std::string& out, const cluster::ObjectStore& store) : out_(out), sources_(store) {}
 
   void object(const cluster::Object& object) {
+    name_space_ = object.name_space;
     begin('{');
     member("apiVersion");
     config::append_json_string(out_, object.api_version);
@@ -116,7 +106,7 @@ class Stripper {
     } else if (key == "status" && node.is_mapping()) {
       some(node, kStatus, [&](Node child) { status(child); });
     } else if ((key == "containers" || key == "initContainers") && node.is_sequence()) {
-      each(node, [&](Node item) { some(item, kContainer, [&](Node child) { container(child); }); });
+      each(node, [&](Node item) { container(item); });
     } else {
       whole(node);
     }
@@ -150,33 +140,63 @@ class Stripper {
   }
 
   void container(Node node) {
-    const std::string_view key = node.key();
-    if (key == "env") {
-      begin('[');
-      for (const Node variable : node) {
-        if (const std::string peer = peer_of_value(variable.find("value").text()); !peer.empty()) {
-          item();
-          begin('{');
-          member("name");
-          config::append_json_string(out_, variable.find("name").text());
-          member("value");
-          config::append_json_string(out_, peer);
-          end('}');
-        }
+    const StartValues values = read_start_values(node, name_space_, sources_);
+    const std::vector<NamedPeer> peers = named_peers(values);
+    begin('{');
+    for (const Node child : node) {
+      const std::string_view key = child.key();
+      // Variables that come from elsewhere stand where their source did.
+      const bool is_env = key == "env" || (key == "envFrom" && !node.find("env").is_present());
+      if (!is_env && !is_one_of(key, kContainer)) {
+        continue;
       }
-      end(']');
-    } else if (key == "command" || key == "args") {
-      begin('[');
-      for (const Node word : node) {
-        if (const std::string peer = peer_of_value(word.text()); !peer.empty()) {
-          item();
-          config::append_json_string(out_, peer);
-        }
+      member(is_env ? "env" : key);
+      if (is_env) {
+        start_values(values, peers, StartValue::Kind::variable);
+      } else if (key == "command" || key == "args") {
+        start_values(values, peers, key == "args" ? StartValue::Kind::argument : StartValue::Kind::command);
+      } else {
+        whole(child);
       }
-      end(']');
-    } else {
-      whole(node);
     }
+    end('}');
+  }
+
+  /// What of the container's values of one kind names a peer. `peers` stand in the order of the values.
+  void start_values(const StartValues& values, const std::vector<NamedPeer>& peers, StartValue::Kind kind) {
+    begin('[');
+    auto peer = peers.begin();
+    for (const StartValue& value : values.values) {
+      std::vector<std::string> kept;
+      for (; peer != peers.end() && peer->name == value.name; ++peer) {
+        if ((!peer->is_by_name && !peer->peer.is_of_words) || peer->peer.is_certain || is_service(peer->peer.host)) {
+          kept.push_back(peer->peer.text());
+        }
+      }
+      if (kept.empty() || value.kind != kind) {
+        continue;
+      }
+      const std::string text = join_peers(value.text, kept);
+      item();
+      if (kind == StartValue::Kind::variable) {
+        begin('{');
+        member("name");
+        config::append_json_string(out_, value.name);
+        member("value");
+        config::append_json_string(out_, text);
+        end('}');
+      } else {
+        config::append_json_string(out_, text);
+      }
+    }
+    end(']');
+  }
+
+  /// Whether a lone word is a Service's name, as pods of this namespace would write it.
+  bool is_service(std::string_view host) const {
+    const std::size_t dot = host.find('.');
+    const std::string_view rest = dot == std::string_view::npos ? name_space_ : host.substr(dot + 1);
+    return sources_.has_service(rest.substr(0, rest.find('.')), host.substr(0, dot));
   }
 
   void whole(Node node) {
@@ -239,52 +259,28 @@ class Stripper {
   }
 
   std::string& out_;
+  EnvironmentSources sources_;
+  std::string_view name_space_;
   bool is_first_ = true;
 };
 
 }  // namespace
 
 std::string peer_of_value(std::string_view text) {
-  // "--flag=" or "NAME=" in front stays, if it is one.
-  std::size_t value = 0;
-  if (const std::size_t equals = text.find('='); equals != std::string_view::npos) {
-    const std::string_view flag = text.substr(0, equals);
-    if (!flag.empty() && std::all_of(flag.begin(), flag.end(), is_host_letter)) {
-      value = equals + 1;
+  std::vector<std::string> kept;
+  for (const PeerText& peer : peers_of_value(text)) {
+    if (peer.is_certain || !peer.is_of_words) {
+      kept.push_back(peer.text());
     }
   }
-  const std::string_view prefix = text.substr(0, value);
-  std::string_view rest = text.substr(value);
-  const std::size_t colon = rest.find("://");
-  if (colon == std::string_view::npos) {
-    const std::size_t length = host_and_port(rest);
-    return length == 0 ? std::string() : std::string(prefix) + std::string(rest.substr(0, length));
-  }
-  const std::string_view scheme = rest.substr(0, colon);
-  const bool is_scheme = !scheme.empty() && std::isalpha(static_cast<unsigned char>(scheme[0])) != 0 &&
-                         std::all_of(scheme.begin(), scheme.end(), [](char c) {
-                           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' ||
-                                  c == '.' || c == ':';  // jdbc:postgresql://
-                         });
-  std::string_view authority = rest.substr(colon + 3);
-  authority = authority.substr(0, authority.find_first_of("/?#, "));
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    authority = authority.substr(at + 1);
-  }
-  const bool is_host = !authority.empty() && std::all_of(authority.begin(), authority.end(), [](char c) {
-    return is_host_letter(c) || c == ':' || c == '[' || c == ']';
-  });
-  if (!is_scheme || !is_host) {
-    return "";
-  }
-  return std::string(prefix) + std::string(scheme) + "://" + std::string(authority);
+  return join_peers(text, kept);
 }
 
 StrippedDump strip_dump(const cluster::ObjectStore& store) {
   StrippedDump dump;
   std::map<std::string, std::size_t> left_out;
   dump.text = R"({"apiVersion":"v1","kind":"List","items":[)";
-  Stripper stripper(dump.text);
+  Stripper stripper(dump.text, store);
   for (const cluster::Object& object : store.objects()) {
     if (!is_kept(object)) {
       ++left_out[object.kind];

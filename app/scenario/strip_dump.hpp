@@ -6,8 +6,8 @@
 // them),
 // - metadata but name, namespace, labels, ownerReferences, creation and deletion times, and annotations that podwire
 //   obeys (so no managedFields and no last-applied-configuration),
-// - of containers all but name, image, ports and probes, and of env and args what names a peer: a URL or HOST:PORT,
-//   without credentials, path, query and fragment,
+// - of containers all but name, image, ports and probes, and of env (ConfigMaps' among it) and args what names a peer
+//   (peer_text.hpp), without credentials, path, query and fragment; lone names only where a Service is called so,
 // - volumes, and status but addresses, phases, conditions' types and truth, a node's capacity and version.
 #pragma once
 
@@ -27,8 +27,8 @@ struct StrippedDump {
 
 StrippedDump strip_dump(const cluster::ObjectStore& store);
 
-/// What of a variable or argument names a peer: "http://user:pw@api.shop:8080/x?y" and "--db=api.shop:5432" give
-/// "http://api.shop:8080" and "--db=api.shop:5432"; "" when nothing does.
+/// What of a variable or argument names peers: "http://user:pw@api.shop:8080/x?y" and "--db=api.shop:5432" give
+/// "http://api.shop:8080" and "--db=api.shop:5432"; "" when nothing does. Reading the result gives the same peers.
 std::string peer_of_value(std::string_view text);
 
 }  // namespace podwire::scenario
