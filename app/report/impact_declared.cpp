@@ -297,6 +297,8 @@ std::string declared_json(const ImpactView& view) {
 }
 
 std::string declared_csv(const ImpactView& view) {
+  // Names of variables are checked by nobody: control characters do not reach a terminal that shows the table.
+  constexpr std::size_t kLongest = 1000;
   std::string text;
   constexpr std::array<std::string_view, 3> kWords = {"allowed", "denied", "unknown"};
   const auto word = [&](const analysis::ImpactSide& side) {
@@ -309,11 +311,11 @@ std::string declared_csv(const ImpactView& view) {
                       "", "", row.before ? word(*row.before) : "not declared", row.before ? row.before->rule : "",
                       row.before ? view.sources->file_and_line(row.before->span) : "", word(row.after), row.after.rule,
                       view.sources->file_and_line(row.after.span),
-                      place == nullptr ? "" : declared_place(*place, *view.sources)});
+                      place == nullptr ? "" : printable(declared_place(*place, *view.sources), kLongest)});
   }
   for (const ImpactPeer& peer : view.declared->unresolved) {
     text += csv_line({"unresolved", peer.reason, peer.source, peer.text, "", "", "", "", "", "", "", "", "", "", "",
-                      fmt::format("{} at {}", peer.name, view.sources->place(peer.span))});
+                      printable(fmt::format("{} at {}", peer.name, view.sources->place(peer.span)), kLongest)});
   }
   return text;
 }
