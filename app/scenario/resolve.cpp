@@ -163,12 +163,13 @@ std::unique_ptr<policy::DomainTable> declared_names(const PolicySetPlan& plan, c
   }
   auto table = std::make_unique<policy::DomainTable>();
   table->is_complete = false;
-  for (const auto& [name, record] : externals) {
-    const bool is_asked = std::any_of(patterns.begin(), patterns.end(), [&name = name](const std::string& pattern) {
+  for (const auto& external : externals) {
+    const std::string& name = external.first;
+    const bool is_asked = std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
       return policy::domain_matches(pattern, name);
     });
     if (is_asked) {
-      table->entries.push_back({.name = name, .addresses = record.addresses});
+      table->entries.push_back({.name = name, .addresses = external.second.addresses});
     }
   }
   return table->entries.empty() ? nullptr : std::move(table);
