@@ -33,6 +33,14 @@ bool holds(const std::optional<LabelSelector>& outer, const std::optional<LabelS
                                [&](const Requirement& wanted) { return has(inner, wanted); });
 }
 
+/// Whether what `outer` leaves out is left out of `inner` too, or not in it.
+bool covers_block(const policy::IpBlock& outer, const policy::IpBlock& inner) {
+  return outer.cidr.contains(inner.cidr) && std::all_of(outer.except.begin(), outer.except.end(), [&](const Cidr& out) {
+           return !out.overlaps(inner.cidr) || std::any_of(inner.except.begin(), inner.except.end(),
+                                                           [&](const Cidr& hole) { return hole.contains(out); });
+         });
+}
+
 bool contradicts(const Requirement& a, const Requirement& b) {
   if (a.key != b.key) {
     return false;
@@ -170,7 +178,7 @@ bool TierExposure::covers(const PodRegion& outer, const PodRegion& inner) const 
   if (!outer.except.empty() || (!outer.name_space.empty() && outer.name_space != inner.name_space)) {
     return false;
   }
-  if (outer.block && (!inner.block || !outer.block->except.empty() || !outer.block->cidr.contains(inner.block->cidr))) {
+  if (outer.block && (!inner.block || !covers_block(*outer.block, *inner.block))) {
     return false;
   }
   const cluster::NamespaceId home =
