@@ -33,6 +33,7 @@ struct Edge {
 struct Seen {
   Evidence passed;
   std::uint64_t own_node = 0;  // of these, from the very node of the pod
+  std::uint64_t half = 0;      // of these, said to have left by the source's side, and no word of the destination's
   std::uint64_t dropped = 0;
 };
 
@@ -93,13 +94,14 @@ struct Suggester::Impl {
     return options.profile == nullptr ? kOfTheApi : options.profile->policy;
   }
 
-  void take(const Edge& edge, const Evidence& evidence, bool is_dropped, bool is_own_node = false) {
+  void take(const Edge& edge, const Evidence& evidence, bool is_dropped, bool is_half, bool is_own_node = false) {
     Seen& seen = edges[edge];
     if (is_dropped) {
       seen.dropped += evidence.count;
     } else {
       seen.passed.add(evidence);
       seen.own_node += is_own_node ? evidence.count : 0;
+      seen.half += is_half ? evidence.count : 0;
     }
   }
 
@@ -123,9 +125,13 @@ struct Suggester::Impl {
     }
     const Evidence evidence{.count = count, .first = connection.first, .last = connection.last};
     const bool is_dropped = connection.is_dropped();
+    const bool is_half = connection.egress != flows::Recorded::unknown &&
+                         connection.ingress == flows::Recorded::unknown &&
+                         connection.overall == flows::Recorded::unknown;
+    hears_destinations = hears_destinations || connection.ingress != flows::Recorded::unknown;
     if (connection.destination.kind == flows::EndKind::service) {
       to_service(*source, cluster.services[connection.destination.id], *protocol, connection.destination_port, evidence,
-                 is_dropped);
+                 is_dropped, is_half);
       return;
     }
     const auto destination = end_of(connection.destination);
@@ -134,12 +140,12 @@ struct Suggester::Impl {
       return;
     }
     take({.source = *source, .destination = *destination, .protocol = *protocol, .port = connection.destination_port},
-         evidence, is_dropped, is_from_own_node(*source, connection.destination));
+         evidence, is_dropped, is_half, is_from_own_node(*source, connection.destination));
   }
 
   // Dialled by the Service, before translation: any of its backends may have answered.
   void to_service(const EdgeEnd& source, const cluster::Service& service, IpProtocol protocol, std::uint16_t number,
-                  const Evidence& evidence, bool is_dropped) {
+                  const Evidence& evidence, bool is_dropped, bool is_half) {
     std::set<std::pair<EdgeEnd, std::uint16_t>> ends;
     for (const cluster::ServicePort& port : service.ports) {
       if (port.protocol != protocol || port.port.number() != number) {
@@ -157,7 +163,7 @@ struct Suggester::Impl {
       unmapped += evidence.count;
     }
     for (const auto& [end, port] : ends) {
-      take({.source = source, .destination = end, .protocol = protocol, .port = port}, evidence, is_dropped);
+      take({.source = source, .destination = end, .protocol = protocol, .port = port}, evidence, is_dropped, is_half);
     }
   }
 
@@ -176,6 +182,7 @@ struct Suggester::Impl {
   std::uint64_t icmp = 0;
   std::uint64_t portless = 0;
   std::uint64_t unmapped = 0;
+  bool hears_destinations = false;  // some record comes from a destination's side
 };
 
 /// Edges to policies.

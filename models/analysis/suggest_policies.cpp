@@ -96,6 +96,10 @@ class PolicyMaker {
         continue;
       }
       result_.covered += seen.passed.count;
+      if (in_.hears_destinations && edge.destination.sort == EndSort::subject && seen.half == seen.passed.count) {
+        ++half_;
+        half_count_ += seen.half;
+      }
       // A pod's traffic to its own subject needs both sides too.
       if (to) {
         ingress_[edge.destination.id][edge.source][{edge.protocol, Port(edge.port)}].add(seen.passed);
@@ -444,6 +448,12 @@ class PolicyMaker {
       result_.notes.push_back(fmt::format("edges seen less often than {} times, without a rule: {} ({} connections)",
                                           in_.options.threshold, rare_, rare_count_));
     }
+    if (half_ > 0) {
+      result_.notes.push_back(fmt::format(
+          "edges of which the log has the source's side alone, so that the destination may have dropped them; look at "
+          "their rules: {} ({} connections)",
+          half_, half_count_));
+    }
     note(in_.unmapped, "connections with an end that is not in the dump, without a rule: {}");
     note(in_.icmp, "connections of ICMP, of which NetworkPolicies do not speak: {}");
     note(in_.portless, "connections without a destination port, without a rule: {}");
@@ -507,6 +517,8 @@ class PolicyMaker {
   std::uint64_t dropped_ = 0;
   std::uint64_t rare_ = 0;
   std::uint64_t rare_count_ = 0;
+  std::uint64_t half_ = 0;  // edges that no destination's side has told of
+  std::uint64_t half_count_ = 0;
   std::uint64_t widened_ = 0;
   std::uint64_t with_nodes_ = 0;                         // connections that no rule can allow
   std::uint64_t from_own_node_ = 0;                      // that need none
