@@ -57,14 +57,14 @@ class OwnerReader {
     read_replicas(object, spec, owner);
     if (kind == WorkloadKind::cron_job) {
       config::ObjectReader job(spec.require("jobTemplate"), name, state_.diagnostics);
-      if (!job.node().is_present()) {
-        return owner;
-      }
-      config::ObjectReader job_spec(job.require("spec"), name, state_.diagnostics);
+      config::ObjectReader job_spec(job.node().is_present() ? job.require("spec") : config::Node(), name,
+                                    state_.diagnostics);
       if (!job_spec.node().is_present()) {
+        owner.replicas = 0;
         return owner;
       }
       owner.replicas = std::min(owner.replicas, job_pods(job_spec));
+      check_replicas(object, spec, owner);
       read_template(job_spec, owner);
     } else {
       read_template(spec, owner);
@@ -96,7 +96,13 @@ class OwnerReader {
       default:
         owner.replicas = static_cast<std::uint32_t>(spec.integer("replicas", 0, kMaxReplicas).value_or(1));
     }
-    if (owner.kind != WorkloadKind::cron_job && owner.replicas > state_.options.max_pods) {
+    if (owner.kind != WorkloadKind::cron_job) {
+      check_replicas(object, spec, owner);
+    }
+  }
+
+  void check_replicas(const Object& object, config::ObjectReader& spec, Owner& owner) {
+    if (owner.replicas > state_.options.max_pods) {
       state_.error(object, "too-many-pods",
                    fmt::format("{} pods are more than the limit of {}", owner.replicas, state_.options.max_pods),
                    spec.node());
