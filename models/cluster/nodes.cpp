@@ -125,7 +125,10 @@ class NodeReader {
   void read_status(config::ObjectReader& status, Node& node, std::uint32_t& limit) {
     for (const config::Node address : status.list("addresses")) {
       if (address.find("type").text() == "InternalIP") {
-        if (const auto ip = config::as_ip(address.find("address"), status.object(), state_.diagnostics)) {
+        config::ObjectReader entry(address, status.object(), state_.diagnostics);
+        const config::Node text = entry.require("address");
+        const auto ip = text.is_null() ? std::nullopt : config::as_ip(text, status.object(), state_.diagnostics);
+        if (ip) {
           node.addresses.push_back(*ip);
         }
       }
