@@ -1,0 +1,124 @@
+// What is wrong with `events`: all of it is reported at once, with its place.
+#include <gtest/gtest.h>
+
+#include "tests/unit/scenario/event_files.hpp"
+
+namespace podwire::scenario {
+namespace {
+
+using test::kDenyIngress;
+using test::kTwoPods;
+
+constexpr std::string_view kService =
+    "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: x}\nspec: {ports: [{port: 1}]}\n";
+
+using EventProblemsTest = test::EventFiles;
+
+TEST_F(EventProblemsTest, WhatCannotBePatchedIsSaid) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + "---" + std::string(kDenyIngress));
+  const std::string rest = R"(
+  cluster: {from: m, cni: spec}
+  policySets: {first: {}, none: {base: none}}
+  run: {duration: 8s}
+  events:
+)";
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closd, merge: {spec: {}}}]}\n")
+                .find("there is no \"x/netpol/closd\" to patch at that time in policy set first"),
+            std::string::npos);
+  // The set without policies has nothing to patch, the first one has.
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closed, merge: {spec: {ingress: []}}}]}\n")
+                .find("to patch at that time in policy set none"),
+            std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, policySets: [first], delete: [x/netpol/closed]}\n"
+                               "    - {at: 2s, policySets: [first], patch: [{object: x/netpol/closed, merge: {}}]}\n")
+                .find("there is no \"x/netpol/closed\" to patch"),
+            std::string::npos);
+  EXPECT_NE(
+      problems_of(rest + "    - {at: 1s, policySets: [first], patch: [{object: x/netpol/closed, merge: {metadata: "
+                         "{name: open}}}]}\n")
+          .find("[bad-patch]"),
+      std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, policySets: [first], patch: [{object: x/netpol/closed, merge: {spec: "
+                               "{podSelectr: {}}}}]}\n")
+                .find("podSelectr"),
+            std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closed, merge: 7}]}\n").find("[wrong-type]"),
+            std::string::npos);
+  EXPECT_NE(problems_of(rest + "    - {at: 1s, patch: [{object: x/netpol/closed}]}\n").find("[missing-key]"),
+            std::string::npos);
+}
+
+TEST_F(EventProblemsTest, ProblemsOfAllKindsAreReportedAtOnce) {
+  // A key that is unknown, a label that is none, a kind that cannot be applied, a policy that is invalid, and objects
+  // that are not there: in one file and in the events after it, in every order of dependence.
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("late.yaml", R"(
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: late, namespace: x}
+spec: {podSelectr: {}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: x}
+spec: {ports: [{port: 1}]}
+---
+apiVersion: podwire/v1
+kind: Step
+colour: red
+label: [{object: x/pod/a, set: {"a b": c}}]
+)");
+  const std::string problems = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 10s}
+  events:
+    - {at: 1s, apply: late.yaml}
+    - {at: 2s, delete: [x/pod/nobody, x/configmap/c]}
+    - {at: 3s, label: [{object: x/pod/none, set: {a: b}}, {object: what, set: {a: b}}, {object: namespace/nowhere, set: {a: b}}]}
+    - {at: 4s, delete: x/networkpolicy/late}
+)");
+  for (const char* wanted :
+       {"unknown key \"colour\"", "\"a b\" is no label key", "an event cannot apply a Service yet",
+        "unknown key \"podSelectr\"", "there is no \"x/pod/nobody\" to delete",
+        "\"x/configmap/c\" names nothing that an event can delete", "\"what\" names no pod and no namespace"}) {
+    EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
+  }
+  // What comes after a policy that could not be read is not held to be unknown.
+  EXPECT_EQ(problems.find("x/networkpolicy/late\" to delete"), std::string::npos) << problems;
+}
+
+TEST_F(EventProblemsTest, UnknownObjectsAreReportedBesideProblemsOfOtherKinds) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("service.yaml", std::string(kService));
+  const std::string problems = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 10s}
+  events:
+    - {at: 1s, apply: service.yaml}
+    - {at: 3s, label: [{object: x/pod/none, set: {a: b}}], delete: [x/networkpolicy/gone, x/pod/gone], patch: [{object: x/netpol/gone, merge: {}}]}
+)");
+  for (const char* wanted : {"an event cannot apply a Service yet", "there is no pod \"x/pod/none\" at that time",
+                             "there is no NetworkPolicy \"x/networkpolicy/gone\" to delete",
+                             "there is no \"x/pod/gone\" to delete", "there is no \"x/netpol/gone\" to patch"}) {
+    EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
+  }
+}
+
+TEST_F(EventProblemsTest, ProblemsAreReportedWithTheirPlace) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("service.yaml", std::string(kService));
+  const std::string problems = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 10s}
+  events:
+    - {at: 1s, apply: service.yaml}
+    - {at: 2s, delete: [x/pod/nobody, x/configmap/c]}
+)");
+  EXPECT_NE(problems.find("an event cannot apply a Service yet"), std::string::npos) << problems;
+  EXPECT_NE(problems.find("there is no \"x/pod/nobody\" to delete"), std::string::npos) << problems;
+  EXPECT_NE(problems.find("scenario.yaml:9:25"), std::string::npos) << problems;
+  EXPECT_NE(problems.find("\"x/configmap/c\" names nothing that an event can delete"), std::string::npos) << problems;
+}
+
+}  // namespace
+}  // namespace podwire::scenario
