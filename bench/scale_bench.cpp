@@ -35,10 +35,14 @@ double peak_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-const Tenants& tenants(bool is_each_its_own) {
-  static const Tenants shared;
-  static const Tenants single{.is_each_its_own = true};
-  return is_each_its_own ? single : shared;
+/// 0: pods alike, 1: each its own, 2: alike, in 100 namespaces of 1,000 pods and 200 policies.
+const Tenants& tenants(std::int64_t kind) {
+  static const Tenants all[] = {
+      {},
+      {.is_each_its_own = true},
+      {.namespaces = 100, .workloads = 250, .replicas = 4, .policies = 200},
+  };
+  return all[kind];
 }
 
 struct World {
@@ -49,18 +53,18 @@ struct World {
       : objects(texts), town(objects.store, nodes) {}
 };
 
-World& world(std::int64_t is_each_its_own) {
-  static std::unique_ptr<World> kept[2];
-  auto& it = kept[is_each_its_own];
+World& world(std::int64_t kind) {
+  static std::unique_ptr<World> kept[3];
+  auto& it = kept[kind];
   if (it == nullptr) {
-    it = std::make_unique<World>(tenants(is_each_its_own != 0).texts());
+    it = std::make_unique<World>(tenants(kind).texts());
   }
   return *it;
 }
 
 /// From parsed objects to a compiled engine.
 void ObjectsToEngine(benchmark::State& state) {
-  const Objects objects(tenants(state.range(0) != 0).texts());
+  const Objects objects(tenants(state.range(0)).texts());
   const double before = peak_mib();
   const cni::Profile profile;
   std::size_t bytes = 0;
@@ -227,6 +231,9 @@ enum Kind : std::int64_t {
   kBlock,       // an ipBlock with boundaries that nobody had
   kKey,         // a label that no selector read, which every pod has, as subject
   kWideKey,     // the same of pods of all namespaces, as peer
+  kSplitKey,    // the same of a label that each pod has with another value, in a set that did not read it
+  kPortName,    // a name of ports that every pod has and no rule used
+  kAdmin,       // an admin policy whose subjects are chosen by a label that no selector read, in all namespaces
   kCompared,    // as kPort, and the two sets are compared to find it
   kPodLabel,    // of a pod
   kPodGone,     // and back
@@ -276,12 +283,28 @@ void alter_policy(policy::PolicySet& set, Kind kind, std::size_t at, unsigned i)
     case kKey:
       policy.pod_selector.requirements.at(0).key = i % 2 == 0 ? "version" : "pod-template-hash";
       break;
+    case kPortName:
+      policy.ingress.at(0).ports.at(0) = {};
+      policy.ingress[0].ports[0].name = i % 2 == 0 ? "metrics" : "http";
+      break;
+    case kAdmin: {
+      policy::AdminPolicy admin;
+      admin.name = "admin";
+      admin.subject_pods.requirements.push_back({.key = "version", .values = {fmt::format("v{}", i % 7)}});
+      admin.ingress.push_back({.action = policy::RuleAction::deny});
+      admin.ingress[0].peers.emplace_back().kind = policy::AdminPeer::Kind::namespaces;
+      set.admin_policies.assign(1, admin);
+      break;
+    }
+    case kSplitKey:
     case kWideKey: {
       policy.ingress.at(0).peers.assign(1, {});
       policy::PeerRule& peer = policy.ingress[0].peers[0];
       peer.namespace_selector = cluster::LabelSelector();
       peer.pod_selector = cluster::LabelSelector();
-      peer.pod_selector->requirements.push_back({.key = "version", .values = {fmt::format("v{}", i % 7)}});
+      peer.pod_selector->requirements.push_back(
+          kind == kSplitKey ? cluster::Requirement{.key = "pod", .values = {"pod-7-0-1"}}
+                            : cluster::Requirement{.key = "version", .values = {fmt::format("v{}", i % 7)}});
       break;
     }
     default:
@@ -294,7 +317,11 @@ void alter_policy(policy::PolicySet& set, Kind kind, std::size_t at, unsigned i)
 void Recompile(benchmark::State& state) {
   const auto kind = static_cast<Kind>(state.range(0));
   World& w = world(state.range(1));
-  ChangingPolicies policies(w.town.policies);
+  policy::PolicySet initial = w.town.policies;
+  if (kind == kSplitKey) {  // p2 reads the label
+    std::erase_if(initial.network_policies, [](const policy::NetworkPolicy& policy) { return policy.name == "p2"; });
+  }
+  ChangingPolicies policies(initial);
   std::deque<cluster::Cluster> clusters;
   std::deque<policy::PolicyEngine> engines;
   const cluster::Cluster* now = &w.town.cluster;
@@ -307,8 +334,12 @@ void Recompile(benchmark::State& state) {
     policy::PolicyChanges changes;
     const policy::PolicySet* set = &policies.now();
     if (kind < kPodLabel) {
-      const std::size_t same = kind == kAddRemove ? 2 : kind == kKey || kind == kWideKey ? 6 : at;
-      changes.network_policies = {{set->network_policies[same].name_space, "p2"}};
+      const std::size_t same = kind == kAddRemove ? 2 : kind == kSplitKey ? 5 : kind >= kKey && kind <= kAdmin ? 6 : at;
+      if (kind == kAdmin) {
+        changes.admin_policies = {{policy::AdminKind::admin_network_policy, "admin"}};
+      } else {
+        changes.network_policies = {{set->network_policies[same].name_space, kind == kSplitKey ? "p3" : "p2"}};
+      }
       set = &policies.change([=](policy::PolicySet& it) { alter_policy(it, kind, same, i); });
     } else {
       const cluster::PodId pod(i * 7'919 % now->pods.size());
@@ -339,12 +370,14 @@ void Recompile(benchmark::State& state) {
   state.counters["state_KiB"] = static_cast<double>(engines.back().memory_bytes()) / 1024;
 }
 BENCHMARK(Recompile)
-    ->ArgsProduct({{kPort, kAddRemove, kSubject, kBlock, kKey, kWideKey, kCompared}, {0, 1}})
+    ->ArgsProduct({{kPort, kAddRemove, kSubject, kBlock, kKey, kWideKey, kPortName, kCompared}, {0, 1}})
     ->Iterations(200)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(Recompile)
-    ->ArgsProduct({{kPodLabel, kPodGone, kSpaceLabel}, {0}})
+    ->ArgsProduct({{kSplitKey}, {1}})
+    ->ArgsProduct({{kAdmin}, {0, 1}})
+    ->ArgsProduct({{kPodLabel, kPodGone, kSpaceLabel}, {0, 2}})
     ->Iterations(20)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);

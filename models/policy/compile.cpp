@@ -22,9 +22,7 @@ class SegmentFinder {
   SegmentFinder(const Compiled& compiled, std::size_t namespaces) : compiled_(compiled) {
     LabelCounts counts;
     for (std::uint32_t c = 0; c < compiled.classes.size(); ++c) {
-      for (const cluster::Label& label : compiled.labels_of(ClassId(c))) {
-        counts.add(label);
-      }
+      compiled.for_each_read_label(ClassId(c), [&](const cluster::Label& label) { counts.add(label); });
     }
     for (std::uint32_t s = 0; s < compiled.segments.size(); ++s) {
       const Segment& segment = compiled.segments[s];
@@ -48,7 +46,7 @@ class SegmentFinder {
 
   /// The class's namespace and its labels as far as subject selectors read them.
   void describe(ClassId id, std::vector<std::uint32_t>& words) const {
-    words = {compiled_.classes[id.value()][0]};
+    words = {compiled_.classes[id.index()].name_space};
     for (const cluster::Label& label : compiled_.labels_of(id)) {
       if (std::binary_search(keys_.begin(), keys_.end(), label.key)) {
         words.insert(words.end(), {label.key.value(), label.value.value()});
@@ -59,7 +57,7 @@ class SegmentFinder {
   /// The segments that select the class, ascending, by direction.
   std::array<std::vector<std::uint32_t>, 2> find(ClassId id) const {
     std::array<std::vector<std::uint32_t>, 2> found;
-    const std::uint32_t name_space = compiled_.classes[id.value()][0];
+    const std::uint32_t name_space = compiled_.classes[id.index()].name_space;
     const std::span<const cluster::Label> labels = compiled_.labels_of(id);
     const auto consider = [&](std::uint32_t, std::uint32_t s) {
       const Segment& segment = compiled_.segments[s];
@@ -68,9 +66,8 @@ class SegmentFinder {
       }
     };
     index_.for_each({}, name_space, name_space + 1, consider);
-    for (const cluster::Label& label : labels) {
-      index_.for_each(label, name_space, name_space + 1, consider);
-    }
+    compiled_.for_each_read_label(
+        id, [&](const cluster::Label& label) { index_.for_each(label, name_space, name_space + 1, consider); });
     if (!admin_.empty()) {
       for (const std::uint32_t s : admin_[name_space]) {
         consider(0, s);
@@ -119,8 +116,10 @@ View Compiler::first(const cluster::Cluster& cluster, const PolicySet& policies,
   atoms.finish();
   view.addresses = Handed<Addresses>(make_addresses(atoms));
   mark_keys();
-  port_names_ = rules_.port_name_count();
-  names_by_template_.assign(cluster.templates.size(), kNone);
+  take_up_port_names();
+  for (std::uint32_t n = 0; n < cluster.namespaces.size(); ++n) {
+    keyed_version_.push_back(class_version(n));
+  }
   for (std::size_t s = 0; s < cluster.shapes.size(); ++s) {
     class_by_shape_.push_back(classify(cluster::ShapeId(s)));
   }
@@ -196,7 +195,7 @@ void Compiler::make_groups() {
   for (std::uint32_t c = 0; c < out_.classes.size(); ++c) {
     finder.describe(ClassId(c), row_);
     const auto [kind, is_new] = kinds.intern(row_);
-    const std::uint32_t named = out_.classes[c][2];
+    const std::uint32_t named = out_.classes[c].named_ports.value();
     if (is_new) {
       selected.push_back({.segments = finder.find(ClassId(c)), .groups = {}});
     }

@@ -35,20 +35,10 @@ std::uint32_t Compiled::intern_block(std::span<const AddressRange> ranges) {
   return id;
 }
 
-std::uint32_t Compiled::intern_labels(std::span<const std::uint32_t> words) {
-  const auto [id, is_new] = label_rows_.intern(words);
-  if (is_new) {
-    for (std::size_t i = 0; i < words.size(); i += 2) {
-      row_labels_.push_back({cluster::StringId(words[i]), cluster::StringId(words[i + 1])});
-    }
-    row_begins_.push_back(row_labels_.size());
-  }
-  return id;
-}
-
-std::span<const cluster::Label> Compiled::labels_of(ClassId id) const {
-  const std::uint32_t row = classes[id.value()][1];
-  return {row_labels_.data() + row_begins_[row], row_begins_[row + 1] - row_begins_[row]};
+std::uint32_t Compiled::add_label_row(std::span<const cluster::Label> labels) {
+  row_labels_.insert(row_labels_.end(), labels.begin(), labels.end());
+  row_begins_.push_back(row_labels_.size());
+  return static_cast<std::uint32_t>(row_begins_.size() - 2);
 }
 
 bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
@@ -67,7 +57,7 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
     case kStrangers:
       return id >= kNodeOnly;
     default:
-      return id < kNodeOnly && is_inside(namespace_sets[words[1]], classes[id][0]) &&
+      return id < kNodeOnly && is_inside(namespace_sets[words[1]], classes[id].name_space) &&
              selectors.matches(SelectorId(words[2]), labels_of(ClassId(id)));
   }
 }
@@ -192,13 +182,14 @@ AllowedPorts Compiled::combine(const std::pair<TierPorts, TierPorts>& tiers, boo
 
 std::size_t Compiled::memory_bytes() const {
   std::size_t bytes = selectors.memory_bytes() + port_sets.memory_bytes();
-  for (const WordTable* table : {&namespace_sets, &ip_blocks_, &peer_rules, &port_specs, &label_rows_, &named_ports,
-                                 &classes, &peers, &group_contents, &tier_contents}) {
+  for (const WordTable* table : {&namespace_sets, &ip_blocks_, &peer_rules, &port_specs, &named_ports, &peers,
+                                 &group_contents, &tier_contents}) {
     bytes += table->memory_bytes();
   }
   bytes += block_ranges_.capacity() * sizeof(AddressRange) + block_begins_.capacity() * sizeof(std::size_t) +
            atom_starts.capacity() * sizeof(IpAddress);
-  bytes += row_labels_.capacity() * sizeof(cluster::Label) + row_begins_.capacity() * sizeof(std::size_t);
+  bytes += row_labels_.capacity() * sizeof(cluster::Label) + row_begins_.capacity() * sizeof(std::size_t) +
+           classes.capacity() * sizeof(PodClass) + is_key_read.capacity() / 8;
   bytes += segments.capacity() * sizeof(Segment) + groups.capacity() * sizeof(Group) +
            tier_lists.capacity() * sizeof(TierList);
   for (const Segment& segment : segments) {

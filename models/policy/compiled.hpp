@@ -91,6 +91,15 @@ struct AllowedPorts {
   PortSetId possible = PortSets::kAll;
 };
 
+/// Pods that nothing which is read tells apart, described by one of them, the model: its labels and named ports, read
+/// or not. A key that is read later splits the class only if its pods differ under it; what agrees with the model
+/// stays.
+struct PodClass {
+  std::uint32_t name_space = 0;
+  std::uint32_t label_row = 0;
+  NamedPortsId named_ports;
+};
+
 /// Whether `value` lies in one of the ordered [first, last) pairs.
 bool is_inside(std::span<const std::uint32_t> ranges, std::uint32_t value);
 
@@ -103,10 +112,11 @@ class Compiled {
                              // set, selector
   WordTable port_specs;      // PortSetId of the numbers, then (name, protocol) pairs
   WordTable named_ports;     // (name, protocol << 16 | number) pairs
-  WordTable classes;         // namespace, label row, named ports
   WordTable peers;           // class, number of the atom; either may be none
   WordTable group_contents;
   WordTable tier_contents;
+  std::vector<PodClass> classes;
+  std::vector<bool> is_key_read;  // by string: some selector reads labels under it
   std::vector<Segment> segments;
   std::vector<Group> groups;
   std::vector<TierList> tier_lists;
@@ -143,10 +153,23 @@ class Compiled {
     const std::uint32_t id = peers[peer.value()][0];
     return id == kNodeOnly ? ClassId() : ClassId(id);
   }
-  NamedPortsId names_of(ClassId id) const { return NamedPortsId(classes[id.value()][2]); }
-  std::span<const cluster::Label> labels_of(ClassId id) const;
-  /// The row of these (key, value) pairs, sorted by key.
-  std::uint32_t intern_labels(std::span<const std::uint32_t> words);
+  NamedPortsId names_of(ClassId id) const { return classes[id.index()].named_ports; }
+  /// All labels of the class's model; its other pods have the same under the keys that are read.
+  std::span<const cluster::Label> labels_of(ClassId id) const {
+    const std::uint32_t row = classes[id.index()].label_row;
+    return {row_labels_.data() + row_begins_[row], row_begins_[row + 1] - row_begins_[row]};
+  }
+  /// Calls visit(label) for each label of the class whose key some selector reads.
+  template <class Visit>
+  void for_each_read_label(ClassId id, Visit visit) const {
+    for (const cluster::Label& label : labels_of(id)) {
+      if (label.key.index() < is_key_read.size() && is_key_read[label.key.index()]) {
+        visit(label);
+      }
+    }
+  }
+  /// A new row of labels.
+  std::uint32_t add_label_row(std::span<const cluster::Label> labels);
   bool is_stranger(PeerId peer) const { return peers[peer.value()][0] >= kNodeOnly; }
   /// A set of addresses: ordered ranges with gaps between them.
   std::uint32_t intern_block(std::span<const AddressRange> ranges);
@@ -171,7 +194,6 @@ class Compiled {
   WordTable ip_blocks_;  // first and last address of each range
   std::vector<AddressRange> block_ranges_;
   std::vector<std::size_t> block_begins_ = {0};  // one more than there are blocks
-  WordTable label_rows_;                         // key, value pairs: labels under the keys that are read there
   std::vector<cluster::Label> row_labels_;
   std::vector<std::size_t> row_begins_ = {0};                     // one more than there are rows
   boost::unordered_flat_map<std::uint64_t, PortSetId> resolved_;  // spec << 32 | named ports

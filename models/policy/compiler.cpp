@@ -1,4 +1,4 @@
-// What first() and next() share: segments out of parts, classes out of shapes, groups out of segments, entries of pods.
+// What first() and next() share: segments out of parts, groups out of segments, entries of pods. Classes: classes.cpp.
 #include "models/policy/compiler.hpp"
 
 #include <algorithm>
@@ -12,10 +12,6 @@ namespace podwire::policy {
 namespace {
 
 constexpr std::uint32_t kNone = Compiled::kNone;
-
-std::uint32_t named_target(IpProtocol protocol, Port port) {
-  return static_cast<std::uint32_t>(protocol) << 16 | port.number();
-}
 
 }  // namespace
 
@@ -133,78 +129,6 @@ void Compiler::make_node_peers(Addresses& addresses) {
                              addresses.node_peers.end());
 }
 
-/// Keys that selectors have begun to read, and where.
-ReadKeys::Added Compiler::mark_keys() {
-  ReadKeys::Added added;
-  read_keys_.resize(cluster_->strings.size(), cluster_->namespaces.size());
-  for (; marked_segments_ < out_.segments.size(); ++marked_segments_) {
-    const Segment& segment = out_.segments[marked_segments_];
-    const std::uint32_t own = segment.name_space.value();
-    const std::array alone = {own, own + 1};
-    const std::span<const std::uint32_t> where = segment.tier == Tier::network_policy
-                                                     ? std::span<const std::uint32_t>(alone)
-                                                     : out_.namespace_sets[segment.namespaces];
-    out_.selectors.for_each_key(segment.subject, [&](cluster::StringId key) { read_keys_.add(key, where, added); });
-  }
-  for (; marked_rules_ < out_.peer_rules.size(); ++marked_rules_) {
-    const std::span<const std::uint32_t> words = out_.peer_rules[static_cast<std::uint32_t>(marked_rules_)];
-    if (words[0] == Compiled::kPods) {
-      out_.selectors.for_each_key(SelectorId(words[2]), [&](cluster::StringId key) {
-        read_keys_.add(key, out_.namespace_sets[words[1]], added);
-      });
-    }
-  }
-  return added;
-}
-
-ClassId Compiler::classify(cluster::ShapeId id) {
-  const cluster::PodShape& shape = cluster_->shapes[id.index()];
-  if (is_stranger(shape)) {
-    return {};
-  }
-  row_.clear();
-  for (const cluster::Label& label : cluster_->label_sets[shape.labels]) {
-    if (read_keys_.contains(shape.name_space.value(), label.key)) {
-      row_.insert(row_.end(), {label.key.value(), label.value.value()});
-    }
-  }
-  const std::uint32_t labels = out_.intern_labels(row_);
-  const std::array words = {shape.name_space.value(), labels, named_ports_of(shape.pod_template)};
-  return ClassId(out_.classes.intern(words).id);
-}
-
-/// The ports of a template whose names rules use. Of a name that repeats for a protocol the first counts, as in
-/// Kubernetes (pkg/api/v1/pod FindPort).
-std::uint32_t Compiler::named_ports_of(cluster::TemplateId id) {
-  if (!id.is_valid()) {
-    return out_.named_ports.intern({}).id;
-  }
-  std::uint32_t& known = names_by_template_[id.index()];
-  if (known != kNone) {
-    return known;
-  }
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
-  for (const cluster::ContainerPort& port : cluster_->templates[id.index()].ports) {
-    const std::uint32_t name = port.name.empty() ? kNone : rules_.find_port_name(port.name);
-    if (name == kNone) {
-      continue;
-    }
-    const bool repeats = std::any_of(pairs.begin(), pairs.end(), [&](const auto& pair) {
-      return pair.first == name && pair.second >> 16 == static_cast<std::uint32_t>(port.protocol);
-    });
-    if (!repeats) {
-      pairs.emplace_back(name, named_target(port.protocol, port.number));
-    }
-  }
-  std::sort(pairs.begin(), pairs.end());
-  Words words;
-  for (const auto& [name, target] : pairs) {
-    words.insert(words.end(), {name, target});
-  }
-  known = out_.named_ports.intern(words).id;
-  return known;
-}
-
 /// `segments` in the order of evaluation.
 GroupId Compiler::group_of(Direction direction, std::span<const std::uint32_t> segments, std::uint32_t named) {
   if (segments.empty()) {
@@ -286,7 +210,8 @@ std::size_t Compiler::memory_bytes() const {
     bytes += slot.policies.capacity() * sizeof(PolicyNumber) + slot.earlier.capacity() * sizeof(SegmentId);
   }
   bytes += class_by_shape_.capacity() * sizeof(ClassId) + groups_by_class_.capacity() * sizeof(groups_by_class_[0]);
-  bytes += read_keys_.memory_bytes();
+  bytes += read_keys_.memory_bytes() + class_keys_.memory_bytes() + class_by_key_.capacity() * sizeof(ClassId) +
+           row_by_label_set_.capacity() * 4;
   for (const auto& pods : pods_by_namespace_) {
     bytes += pods.capacity() * sizeof(cluster::PodId);
   }

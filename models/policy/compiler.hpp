@@ -65,7 +65,7 @@ class Compiler {
   void make_groups();
   void make_view(View& view);
 
-  // compiler.cpp: what both need
+  // compiler.cpp, classes.cpp: what both need
   std::uint32_t slot_for(const Part& part, PolicyNumber number, Direction direction);
   SegmentId build_segment(const Slot& slot);
   void deduplicate(Segment& segment) const;
@@ -83,10 +83,22 @@ class Compiler {
   }
   ReadKeys::Added mark_keys();
   ClassId classify(cluster::ShapeId shape);
-  std::uint32_t named_ports_of(cluster::TemplateId id);
+  void describe(std::uint32_t name_space, std::span<const cluster::Label> labels, NamedPortsId named);
+  void find_known_classes(std::uint32_t name_space);
+  std::uint32_t class_version(std::uint32_t name_space) const {
+    return read_keys_.version(name_space) + static_cast<std::uint32_t>(rules_.used_port_names());
+  }
+  std::uint32_t label_row_of(cluster::LabelSetId id);
+  NamedPortsId named_ports_of(cluster::TemplateId id);
+  bool take_up_port_names();
+  std::uint32_t used_names_of(NamedPortsId named);
   GroupId group_of(Direction direction, std::span<const std::uint32_t> segments, std::uint32_t named);
   TierListId tier_list_of(const Group& group, std::span<const std::uint32_t> segments);
   PodEntry entry_of(const cluster::Pod& pod, const Addresses& addresses);
+
+  // classes.cpp: the next state
+  void reclassify(std::vector<bool>& is_other_class);
+  bool differs_from_class(const cluster::PodShape& shape, ClassId id, const ReadKeys::Added& keys, bool has_new_names);
 
   // recompile.cpp: the next state
   std::vector<PolicyNumber> renumber(const PolicySet& policies, const PolicyChanges& changes, View& before, View& view);
@@ -100,7 +112,6 @@ class Compiler {
                       std::vector<PolicyNumber>& touched);
   std::vector<Replaced> recompile_policies(std::vector<PolicyNumber> touched);
   void split_atoms(View& before, View& view, std::vector<AddressRange>& split);
-  void reclassify(std::vector<bool>& is_other_class);
   void regroup(std::span<const Replaced> replaced, std::vector<bool>& is_touched);
   using RegroupMemo = std::map<std::tuple<Direction, GroupId, std::uint32_t, std::uint32_t>, GroupId>;
   void regroup_class(std::uint32_t id, std::span<const Replaced> replaced, RegroupMemo& memo);
@@ -136,13 +147,21 @@ class Compiler {
   ReadKeys read_keys_;
   std::size_t marked_rules_ = 0;
   std::size_t marked_segments_ = 0;
-  std::vector<std::uint32_t> names_by_template_;
+  std::vector<NamedPortsId> names_by_template_;
+  WordTable used_names_;                         // named ports as far as rules use them
+  std::vector<std::uint32_t> used_by_named_;     // of these, by NamedPortsId; none: not asked for
+  std::size_t port_names_ = 0;                   // used when that was found out
+  std::vector<std::uint32_t> row_by_label_set_;  // none: not asked for
+  WordTable class_keys_;                         // what tells classes apart: namespace, version of what is read there,
+                                                 // used names, labels under the keys that are read
+  std::vector<ClassId> class_by_key_;
+  std::vector<std::uint32_t> keyed_version_;  // by namespace: of the keys under which its classes are found
   std::vector<ClassId> class_by_shape_;
   std::vector<std::array<GroupId, 2>> groups_by_class_;
-  std::vector<ClassId> origins_;  // of the classes that this state adds: another class of their pods before; or none
-  std::size_t port_names_ = 0;    // that classes know
+  std::vector<ClassId> origins_;  // of the classes that this state adds: the class of their pods before; or none
   std::size_t atom_blocks_ = 0;   // blocks whose boundaries are atoms'
   Words row_;                     // scratch
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs_;
 
   // By namespace, made for the first change.
   bool is_indexed_ = false;

@@ -52,9 +52,7 @@ const GrantIndex* GrantIndexes::of(const Compiled& compiled, GroupId group) {
       return nullptr;
     }
     for (std::uint32_t c = 0; indexes_.empty() && c < compiled.classes.size(); ++c) {
-      for (const cluster::Label& label : compiled.labels_of(ClassId(c))) {
-        counts_.add(label);
-      }
+      compiled.for_each_read_label(ClassId(c), [this](const cluster::Label& label) { counts_.add(label); });
     }
     entry.index = static_cast<std::uint32_t>(indexes_.size());
     indexes_.emplace_back(compiled, group, counts_);

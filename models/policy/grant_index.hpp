@@ -27,9 +27,7 @@ class GrantIndex {
     };
     by_label_.for_each({}, 0, 1, visit_at);  // those that ask for no label
     if (const ClassId id = compiled.class_of(peer); id.is_valid()) {
-      for (const cluster::Label& label : compiled.labels_of(id)) {
-        by_label_.for_each(label, 0, 1, visit_at);
-      }
+      compiled.for_each_read_label(id, [&](const cluster::Label& label) { by_label_.for_each(label, 0, 1, visit_at); });
     }
   }
   std::size_t memory_bytes() const { return by_label_.memory_bytes() + places_.capacity() * sizeof(Place); }

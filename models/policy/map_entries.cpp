@@ -40,7 +40,7 @@ void MapEntries::count_identities(const cluster::Cluster& cluster, const Compile
   classes_.assign(cluster.namespaces.size(), {});
   for (const auto& [id, labels] : found) {
     if (identities_[id]++ == 0) {
-      classes_[compiled.classes[id][0]].emplace_back(id);
+      classes_[compiled.classes[id].name_space].emplace_back(id);
     }
   }
 }

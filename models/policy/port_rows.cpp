@@ -33,12 +33,12 @@ void PortRows::index_peers() {
       continue;
     }
     const ClassId id = compiled_.class_of(PeerId(p));
-    const std::uint32_t name_space = compiled_.classes[id.value()][0];
+    const std::uint32_t name_space = compiled_.classes[id.index()].name_space;
     peer_index_.add({}, name_space, p);
-    for (const cluster::Label& label : compiled_.labels_of(id)) {
+    compiled_.for_each_read_label(id, [&](const cluster::Label& label) {
       peer_index_.add(label, name_space, p);
       peer_counts_.add(label);
-    }
+    });
     if (number != kNone) {
       pods_by_atom_.emplace_back(compiled_.atom_starts[number], PeerId(p));
     }
@@ -120,7 +120,7 @@ void PortRows::for_each_matching_rule(PeerId peer, Visit visit) const {
   if (!id.is_valid()) {
     return;
   }
-  const std::uint32_t name_space = compiled_.classes[id.value()][0];
+  const std::uint32_t name_space = compiled_.classes[id.index()].name_space;
   const auto consider = [&](std::uint32_t, std::uint32_t rule) {
     if (compiled_.peer_matches(PeerRuleId(rule), peer)) {
       visit(PeerRuleId(rule));
@@ -131,9 +131,7 @@ void PortRows::for_each_matching_rule(PeerId peer, Visit visit) const {
     rule_index_.for_each(label, kManyNamespaces, kManyNamespaces + 1, consider);
   };
   look_under({});
-  for (const cluster::Label& label : compiled_.labels_of(id)) {
-    look_under(label);
-  }
+  compiled_.for_each_read_label(id, look_under);
 }
 
 void PortRows::add_from_rule(PeerRuleId rule) {

@@ -43,6 +43,7 @@ class ReadKeys {
     }
     if (size_of_ranges(namespaces) > kFewNamespaces) {
       is_everywhere_[key.index()] = true;
+      ++everywhere_;
       added.emplace_back(kEverywhere, key);
       return;
     }
@@ -56,6 +57,11 @@ class ReadKeys {
         }
       }
     }
+  }
+
+  /// Another number whenever a key is added that counts in this namespace.
+  std::uint32_t version(std::uint32_t name_space) const {
+    return everywhere_ + static_cast<std::uint32_t>(by_namespace_[name_space].size());
   }
 
   /// Whether some selector may read the key of a pod in this namespace.
@@ -79,6 +85,7 @@ class ReadKeys {
   static constexpr std::uint32_t kFewNamespaces = 32;
 
   std::vector<bool> is_everywhere_;                           // by string
+  std::uint32_t everywhere_ = 0;                              // how many are
   std::vector<std::vector<cluster::StringId>> by_namespace_;  // ascending
 };
 

@@ -289,56 +289,6 @@ void Compiler::split_atoms(View& before, View& view, std::vector<AddressRange>& 
   }
 }
 
-/// Classes of new shapes, and of those that have a label or a port name that was not read before. A class that is new
-/// because of a label remembers the one before: what selected that one and has not changed does not read the label.
-void Compiler::reclassify(std::vector<bool>& is_other_class) {
-  origins_.clear();
-  ReadKeys::Added keys = mark_keys();
-  std::sort(keys.begin(), keys.end());
-  const auto has_new_key = [&](const cluster::PodShape& shape, std::uint32_t where) {
-    auto key = std::lower_bound(keys.begin(), keys.end(), std::pair(where, cluster::StringId(0u)));
-    for (; key != keys.end() && key->first == where; ++key) {
-      if (cluster_->label_sets.value(shape.labels, key->second).is_valid()) {
-        return true;
-      }
-    }
-    return false;
-  };
-  const bool has_new_names = port_names_ != rules_.port_name_count();
-  port_names_ = rules_.port_name_count();
-  std::vector<bool> is_renamed(cluster_->templates.size(), false);
-  if (has_new_names) {
-    const std::vector<std::uint32_t> was = std::move(names_by_template_);
-    names_by_template_.assign(cluster_->templates.size(), kNone);
-    for (std::size_t t = 0; t < was.size(); ++t) {
-      is_renamed[t] = was[t] != kNone && named_ports_of(cluster::TemplateId(t)) != was[t];
-    }
-  }
-  const std::size_t known = class_by_shape_.size();
-  class_by_shape_.resize(cluster_->shapes.size());
-  const auto renew = [&](std::size_t s) {
-    const ClassId id = classify(cluster::ShapeId(s));
-    if (id.is_valid() && id.index() == groups_by_class_.size() + origins_.size()) {
-      const ClassId was = s < known ? class_by_shape_[s] : ClassId();
-      const bool is_by_label = was.is_valid() && out_.names_of(was) == out_.names_of(id);
-      origins_.push_back(is_by_label ? was : ClassId());
-    }
-    if (s < known && id != class_by_shape_[s]) {
-      is_other_class.resize(cluster_->shapes.size(), false);
-      is_other_class[s] = true;
-    }
-    class_by_shape_[s] = id;
-  };
-  for (std::size_t s = keys.empty() && !has_new_names ? known : 0; s < cluster_->shapes.size(); ++s) {
-    const cluster::PodShape& shape = cluster_->shapes[s];
-    const bool is_concerned = s >= known || (shape.pod_template.is_valid() && is_renamed[shape.pod_template.index()]) ||
-                              has_new_key(shape, shape.name_space.value()) || has_new_key(shape, ReadKeys::kEverywhere);
-    if (is_concerned) {
-      renew(s);
-    }
-  }
-}
-
 /// Groups of the classes whose namespaces have another segment, and of new classes: as their origins, or from nothing.
 void Compiler::regroup(std::span<const Replaced> replaced, std::vector<bool>& is_touched) {
   std::vector<std::uint32_t> without_origin;
@@ -347,7 +297,7 @@ void Compiler::regroup(std::span<const Replaced> replaced, std::vector<bool>& is
     const std::array groups = origin.is_valid() ? groups_by_class_[origin.index()] : std::array<GroupId, 2>();
     groups_by_class_.push_back(groups);
     if (origin.is_valid()) {
-      classes_by_namespace_[out_.classes[c][0]].push_back(c);
+      classes_by_namespace_[out_.classes[c].name_space].push_back(c);
     } else {
       without_origin.push_back(c);
     }
@@ -390,14 +340,14 @@ void Compiler::regroup(std::span<const Replaced> replaced, std::vector<bool>& is
     }
   }
   for (const std::uint32_t c : without_origin) {
-    classes_by_namespace_[out_.classes[c][0]].push_back(c);
+    classes_by_namespace_[out_.classes[c].name_space].push_back(c);
     groups_by_class_[c] = groups_from_nothing(ClassId(c));
   }
 }
 
 bool Compiler::selects(const Segment& segment, ClassId id) const {
   return (segment.tier == Tier::network_policy ||
-          is_inside(out_.namespace_sets[segment.namespaces], out_.classes[id.value()][0])) &&
+          is_inside(out_.namespace_sets[segment.namespaces], out_.classes[id.index()].name_space)) &&
          out_.selectors.matches(segment.subject, out_.labels_of(id));
 }
 
@@ -417,7 +367,7 @@ void Compiler::regroup_class(std::uint32_t id, std::span<const Replaced> replace
         gains |= 1u << i;
       }
     }
-    const std::uint32_t named = out_.classes[id][2];
+    const std::uint32_t named = out_.classes[id].named_ports.value();
     const auto [known, is_new] = memo.try_emplace(std::tuple(direction, group, named, gains), GroupId());
     if (is_new) {
       known->second = group_after(direction, group, named, replaced, gains);
@@ -455,9 +405,8 @@ std::array<GroupId, 2> Compiler::groups_from_nothing(ClassId id) {
       found[static_cast<std::size_t>(slots_[s].direction)].push_back(now.value());
     }
   };
-  const std::span<const std::uint32_t> words = out_.classes[id.value()];
-  const std::uint32_t named = words[2];
-  for (const std::uint32_t s : slots_by_namespace_[words[0]]) {
+  const std::uint32_t named = out_.classes[id.index()].named_ports.value();
+  for (const std::uint32_t s : slots_by_namespace_[out_.classes[id.index()].name_space]) {
     consider(s);
   }
   for (const std::uint32_t s : admin_slots_) {
@@ -494,7 +443,7 @@ void Compiler::index_namespaces() {
     (slots_[s].name_space != kNone ? slots_by_namespace_[slots_[s].name_space] : admin_slots_).push_back(s);
   }
   for (std::uint32_t c = 0; c < out_.classes.size(); ++c) {
-    classes_by_namespace_[out_.classes[c][0]].push_back(c);
+    classes_by_namespace_[out_.classes[c].name_space].push_back(c);
   }
   for (std::size_t p = 0; p < cluster_->pods.size(); ++p) {
     const cluster::PodShape& shape = cluster_->shapes[cluster_->pods[p].shape.index()];

@@ -323,10 +323,12 @@ PortSpecId RuleCompiler::port_spec(const std::vector<PortRule>& ports) {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> names;
   for (const PortRule& port : ports) {
     if (!port.name.empty()) {
-      const auto [entry, is_new] = port_names_.try_emplace(port.name, static_cast<std::uint32_t>(port_names_.size()));
+      const std::uint32_t name = intern_port_name(port.name);
+      used_port_names_ += is_port_name_used_[name] ? 0 : 1;
+      is_port_name_used_[name] = true;
       for (const IpProtocol protocol : kProtocols) {
         if (port.has_any_protocol || protocol == port.protocol) {
-          names.emplace_back(entry->second, static_cast<std::uint32_t>(protocol));
+          names.emplace_back(name, static_cast<std::uint32_t>(protocol));
         }
       }
     } else if (port.is_all()) {

@@ -46,11 +46,16 @@ class RuleCompiler {
   /// Policies that named a string which the cluster knows now and did not know when they were compiled.
   std::vector<PolicyNumber> awaken();
 
-  std::size_t port_name_count() const { return port_names_.size(); }
-  /// The number of a port name that rules use, or none.
-  std::uint32_t find_port_name(const std::string& name) const {
-    const auto found = port_names_.find(name);
-    return found == port_names_.end() ? Compiled::kNone : found->second;
+  /// How many names of ports rules use.
+  std::size_t used_port_names() const { return used_port_names_; }
+  bool is_port_name_used(std::uint32_t name) const { return is_port_name_used_[name]; }
+  /// The number of a port name, used or not.
+  std::uint32_t intern_port_name(const std::string& name) {
+    const auto [entry, is_new] = port_names_.try_emplace(name, static_cast<std::uint32_t>(port_names_.size()));
+    if (is_new) {
+      is_port_name_used_.push_back(false);
+    }
+    return entry->second;
   }
 
  private:
@@ -84,6 +89,8 @@ class RuleCompiler {
   std::size_t string_count_ = 0;
 
   boost::unordered_flat_map<std::string, std::uint32_t> port_names_;
+  std::vector<bool> is_port_name_used_;  // by number: rules use it
+  std::size_t used_port_names_ = 0;
   std::vector<std::uint32_t> sets_;  // by selector: the namespaces it matches; none: not asked for
   bool has_index_ = false;
   bool is_index_stale_ = false;  // label changes end its use
