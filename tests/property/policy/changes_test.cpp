@@ -1,5 +1,6 @@
 // Recompiling by difference: after each of a random sequence of changes (policies of every tier added, changed and
-// removed; pods and namespaces relabelled, also with words that only a policy knew; pods that come and go) every
+// removed; labels that no policy read, of subjects and peers, with every operator; pods and namespaces relabelled, also
+// with words that only a policy knew; pods that come and go) every
 // verdict is that of an engine compiled from nothing, rule and policy included, and that of the naive evaluator. States
 // that others have followed go on to answer as they did. Seeds are printed.
 #include <gtest/gtest.h>
@@ -52,6 +53,7 @@ struct State {
 class History {
  public:
   explicit History(std::uint64_t seed) : world_(seed, seed % 2 == 0), other_(seed + 1'000'000, seed % 2 == 0) {
+    label_all();
     states_.push_back({.plain = world_.cluster, .cluster = world_.cluster.build(), .policies = world_.policies});
     union_ = states_.back().cluster;
     states_.back().cluster.listeners.resize(union_.shapes.size());
@@ -93,12 +95,86 @@ class History {
   std::size_t verdicts = 0;
   std::size_t denied = 0;
   std::size_t changes = 0;
+  std::size_t new_keys = 0;
 
  private:
+  static constexpr const char* kUnreadKeys[] = {"release", "track", "pod"};
+  static constexpr const char* kUnreadValues[] = {"r1", "r2", "r3"};
+
+  /// Labels that no policy reads at first; pods and namespaces that are alike otherwise differ in them.
+  void label_all() {
+    const auto label = [&](test::LabelMap& labels) {
+      for (const char* key : kUnreadKeys) {
+        if (world_.chance(60)) {
+          labels[key] = kUnreadValues[world_.pick(std::size(kUnreadValues))];
+        }
+      }
+    };
+    for (test::SmallPod& pod : world_.cluster.pods) {
+      label(pod.labels);
+      if (world_.chance(50)) {  // as another one but for those
+        const test::SmallPod& like = world_.cluster.pods[world_.pick(world_.cluster.pods.size())];
+        const test::LabelMap own = pod.labels;
+        pod.name_space = like.name_space;
+        pod.labels = like.labels;
+        for (const char* key : kUnreadKeys) {
+          pod.labels.erase(key);
+          if (own.contains(key)) {
+            pod.labels[key] = own.at(key);
+          }
+        }
+        if (world_.chance(50)) {
+          pod.ports = like.ports;
+        }
+      }
+    }
+    for (auto& [name, labels] : world_.cluster.namespaces) {
+      label(labels);
+    }
+  }
+
+  cluster::Requirement unread_requirement() {
+    cluster::Requirement requirement{.key = kUnreadKeys[world_.pick(std::size(kUnreadKeys))],
+                                     .op = static_cast<cluster::SelectorOperator>(world_.pick(4))};
+    if (requirement.op == cluster::SelectorOperator::in || requirement.op == cluster::SelectorOperator::not_in) {
+      requirement.values = {kUnreadValues[world_.pick(std::size(kUnreadValues))]};
+    }
+    return requirement;
+  }
+
+  /// Has a policy that is in force read a label that perhaps none read: of its subjects, of pods or of namespaces.
+  void read_another_key(PolicySet& set) {
+    if (set.network_policies.empty()) {
+      return;
+    }
+    ++new_keys;
+    NetworkPolicy& policy = set.network_policies[world_.pick(set.network_policies.size())];
+    if (world_.chance(25)) {
+      policy.pod_selector.requirements.push_back(unread_requirement());
+      return;
+    }
+    std::vector<Rule>& rules = world_.chance(50) ? policy.ingress : policy.egress;
+    if (rules.empty()) {
+      rules.emplace_back();
+    }
+    PeerRule peer;
+    const std::size_t where = world_.pick(4);
+    if (where != 1) {
+      peer.pod_selector = cluster::LabelSelector{.requirements = {unread_requirement()}, .span = {}};
+    }
+    if (where != 0) {
+      peer.namespace_selector = cluster::LabelSelector();
+      if (where < 3) {
+        peer.namespace_selector->requirements.push_back(unread_requirement());
+      }
+    }
+    rules[world_.pick(rules.size())].peers.push_back(peer);
+  }
+
   /// One change of the plain objects, and the same for the snapshot.
   void alter(State& state, cluster::SnapshotChange& change) {
     ++changes;
-    switch (world_.pick(8)) {
+    switch (world_.pick(10)) {
       case 0:
       case 1:
         put_policy(state.policies);
@@ -131,6 +207,10 @@ class History {
         }
         break;
       }
+      case 7:
+      case 8:
+        read_another_key(state.policies);
+        break;
       default:
         come_or_go(state, change);
     }
@@ -149,8 +229,8 @@ class History {
   }
 
   cluster::LabelChange relabel(test::LabelMap& labels) {
-    const char* keys[] = {"app", "env", "tier", "unheard-of", "zone"};
-    const char* values[] = {"a", "b", "c", "nowhere", "d"};
+    const char* keys[] = {"app", "env", "tier", "unheard-of", "zone", "release", "track"};
+    const char* values[] = {"a", "b", "c", "nowhere", "d", "r1", "r2"};
     const std::string key = keys[world_.pick(world_.chance(70) ? 3 : std::size(keys))];
     if (labels.contains(key) && world_.chance(40)) {
       labels.erase(key);
@@ -270,18 +350,22 @@ TEST(Changes, VerdictsAreThoseOfAnEngineCompiledAnew) {
   std::size_t verdicts = 0;
   std::size_t denied = 0;
   std::size_t changes = 0;
+  std::size_t new_keys = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     History history(seed);
     history.run();
     verdicts += history.verdicts;
     denied += history.denied;
     changes += history.changes;
+    new_keys += history.new_keys;
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
-  std::cout << count << " histories, " << changes << " changes, " << verdicts << " verdicts, " << denied
-            << " denied, seeds " << first << " to " << first + count - 1 << "\n";
+  std::cout << count << " histories, " << changes << " changes (" << new_keys
+            << " read labels that were perhaps not read), " << verdicts << " verdicts, " << denied << " denied, seeds "
+            << first << " to " << first + count - 1 << "\n";
   if (count >= 100) {
     EXPECT_GT(denied, verdicts / 20);
+    EXPECT_GT(new_keys, changes / 10);
   }
 }
 
