@@ -511,6 +511,54 @@ void Lint(benchmark::State& state) {
 }
 BENCHMARK(Lint)->Args({0, 1})->Args({0, 0})->Args({1, 1})->Args({1, 0})->Unit(benchmark::kMillisecond);
 
+/// One-sided-allow alone, with an admin policy that allows pods of one tier what only few pods let in (0), all pods but
+/// one app's the same (1), or a policy in each namespace that allows its web pods the api of all namespaces (2).
+void LintManyPairs(benchmark::State& state) {
+  const World& w = world(state.range(0));
+  policy::PolicySet set = w.town.policies;
+  const auto labelled = [](const char* key, const char* value, cluster::SelectorOperator op) {
+    return cluster::LabelSelector{.requirements = {{.key = key, .op = op, .values = {value}}}, .span = {}};
+  };
+  if (state.range(1) < 2) {
+    const auto op = state.range(1) == 0 ? cluster::SelectorOperator::in : cluster::SelectorOperator::not_in;
+    policy::AdminPolicy admin;
+    admin.name = "admin";
+    admin.subject_pods = labelled("tier", "web", op);
+    policy::AdminRule& rule = admin.egress.emplace_back();
+    rule.peers.emplace_back().kind = policy::AdminPeer::Kind::pods;
+    rule.peers[0].pod_selector = labelled("tier", "api", op);
+    rule.ports.emplace_back();
+    rule.ports[0].first = rule.ports[0].last = Port(8081);
+    set.admin_policies.push_back(admin);
+  } else {
+    for (policy::NetworkPolicy& policy : set.network_policies) {
+      if (policy.name == "p1") {
+        policy.egress.emplace_back(policy.egress.back());
+        policy.pod_selector = labelled("tier", "web", cluster::SelectorOperator::in);
+        policy::PeerRule& peer = policy.egress.back().peers.at(0);
+        peer.namespace_selector = cluster::LabelSelector();
+        peer.pod_selector = labelled("tier", "api", cluster::SelectorOperator::in);
+      }
+    }
+  }
+  std::size_t findings = 0;
+  std::size_t notes = 0;
+  for (auto _ : state) {
+    Diagnostics diagnostics;
+    const analysis::LintInput input{.policy_set = "all",
+                                    .cluster = &w.town.cluster,
+                                    .policies = &set,
+                                    .profile = &w.profile,
+                                    .stores = {&w.objects.store}};
+    findings = analysis::lint({&input, 1}, {.only = {"one-sided-allow"}}, diagnostics).findings.size();
+    notes = diagnostics.all().size();
+  }
+  state.counters["findings"] = static_cast<double>(findings);
+  state.counters["stops"] = static_cast<double>(notes);
+  state.counters["peak_MiB"] = peak_mib();
+}
+BENCHMARK(LintManyPairs)->ArgsProduct({{0, 1}, {0, 1, 2}})->Unit(benchmark::kMillisecond);
+
 /// What reach costs on the smaller and the larger town, and diff with a changed policy in every tenth namespace.
 void ReachOfTown(benchmark::State& state) {
   reach_of(state, town_of(state.range(0) != 0, state.range(1) != 0), false);

@@ -128,8 +128,8 @@ LintReport lint(std::span<const LintInput> inputs, const LintOptions& options, D
                              lint_redundant, lint_isolation, lint_objects}) {
       group(context);
     }
-    if (is_wanted(options, "redundant-rule")) {
-      for (const Diagnostic& note : context.notes.all()) {
+    for (const Diagnostic& note : context.notes.all()) {
+      if (is_wanted(options, note.message.substr(0, note.message.find(':')))) {
         if (said.insert(note.message).second) {  // once, though several policy sets share the namespace
           diagnostics.add(note);
         }

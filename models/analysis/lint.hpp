@@ -75,6 +75,7 @@ struct LintInput {
   const policy::PolicySet* policies = nullptr;
   const cni::Profile* profile = nullptr;
   std::vector<const cluster::ObjectStore*> stores;  // the layers, then what the policy set applies
+  std::size_t pairs_one_by_one = 512;  // up to which one-sided-allow looks at each pair of a rule: speed alone
 };
 
 struct LintOptions {
@@ -91,8 +92,9 @@ struct LintReport {
 };
 
 /// Runs the rules over all policy sets; a finding that several sets share appears once. Warnings about annotations that
-/// name no rule go to `diagnostics` (unknown-rule), and so does what redundant-rule does not compare
-/// (compared-in-part). Time: rules that compare pods work on one pod of each kind that policies can tell apart.
+/// name no rule go to `diagnostics` (unknown-rule), and so does what redundant-rule and one-sided-allow do
+/// not compare (compared-in-part). Time: rules that compare pods work on one pod of each kind that policies can tell
+/// apart.
 LintReport lint(std::span<const LintInput> inputs, const LintOptions& options, Diagnostics& diagnostics);
 
 }  // namespace podwire::analysis

@@ -6,58 +6,122 @@
 // the rule's own end denies all the same (an admin tier decides before it) is no half of a connection and not judged. A
 // peer that names pods is judged workload by workload; one that names whole namespaces only when nobody there is
 // reachable, as such rules are written to be wide; so is a rule of the admin tiers whose subject names no pods. Peers
-// that match every pod, and addresses, are not judged. Left out: rules of the admin tiers that concern more than
-// kMostPairs pairs of kinds, none of which may talk (compared-in-part).
+// that match every pod, and addresses, are not judged. Rules that lead to many pairs are judged in blocks.
+#include "models/analysis/lint_allow.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <tuple>
 
-#include "models/analysis/lint_context.hpp"
 #include "models/policy/compiled.hpp"
 #include "models/policy/deviations.hpp"
 
 namespace podwire::analysis {
+namespace one_sided {
+
+using policy::Direction;
+using policy::PortSet;
+
+std::vector<PortSet> Pairs::granted(const std::vector<policy::PortRule>& ports, const PodKind& destination) const {
+  if (ports.empty()) {
+    return {PortSet::all()};
+  }
+  std::vector<PortSet> items;
+  for (const policy::PortRule& port : ports) {
+    if (!port.name.empty()) {
+      const Port number = context_.cluster.named_port(destination.shape, port.protocol, port.name);
+      items.push_back(number.is_valid() ? PortSet::of({{port.protocol, number.number(), number.number()}}) : PortSet());
+    } else if (port.first.is_valid()) {
+      items.push_back(PortSet::of({{port.protocol, port.first.number(), std::max(port.first, port.last).number()}}));
+    } else {
+      items.push_back(PortSet::whole(port.protocol));
+    }
+  }
+  return items;
+}
+
+/// The policies that isolate a pod in a direction.
+std::vector<policy::PolicyIndex> Pairs::isolating(const PodKind& kind, Direction direction) {
+  const policy::GroupId group = context_.engine.view().pods[kind.pod.index()].group(direction);
+  return group.is_valid() ? context_.engine.policies_of(group) : std::vector<policy::PolicyIndex>();
+}
+
+std::vector<State> Pairs::states(const Half& half, const PodKind& subject, const PodKind& other) {
+  const Direction back = half.back();
+  const std::vector<PortSet> wanted = granted(*half.ports, half.direction == Direction::egress ? other : subject);
+  const bool lets_everyone = context_.policies.admin_policies.empty() && isolating(other, back).empty();
+  bool is_unknown = false;
+  const PortSet allowed =
+      lets_everyone ? PortSet::all()
+                    : context_.engine.allowed_ports(back, context_.peer(other), context_.peer(subject), is_unknown);
+  std::optional<PortSet> own;  // what the subject's own end lets through, asked for only where the other does not
+  std::vector<State> states(wanted.size(), State::nothing);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].empty()) {
+      continue;
+    }
+    if (!allowed.intersected_with(wanted[i]).empty()) {
+      states[i] = State::open;
+      continue;
+    }
+    if (!own) {
+      bool ignored = false;  // an object that may decide here may decide there
+      own = context_.engine.allowed_ports(half.direction, context_.peer(subject), context_.peer(other), ignored);
+    }
+    if (!own->intersected_with(wanted[i]).empty()) {
+      states[i] = is_unknown ? State::unknown : State::denied;
+    }
+  }
+  return states;
+}
+
+PortSet Pairs::ports_of(const Half& half, const Items& items, const PodKind& subject, const PodKind& other) const {
+  const std::vector<PortSet> all = granted(*half.ports, half.direction == Direction::egress ? other : subject);
+  PortSet ports;
+  for (const std::size_t i : items) {
+    ports = ports.united_with(all[i]);
+  }
+  return ports;
+}
+
+std::vector<policy::PolicyIndex> Pairs::deniers(const Denied& one, Direction back) {
+  const policy::GroupId group = context_.engine.view().pods[one.other.pod.index()].group(back);
+  if (group.is_valid() && !context_.engine.compiled().groups[group.index()].tiers.is_valid()) {
+    return context_.engine.policies_of(group);
+  }
+  const PortSet::Range& first = one.ports.ranges.front();
+  const policy::Verdict verdict = context_.engine.verdict(back, context_.peer(one.other), context_.peer(one.subject),
+                                                          first.protocol, Port(first.first));
+  return verdict.cause == policy::Cause::rule ? std::vector<policy::PolicyIndex>{verdict.policy}
+                                              : isolating(one.other, back);
+}
+
+std::string Pairs::text(const Half& half, const PodKind& subject, const PodKind& other) const {
+  const bool is_egress = half.direction == Direction::egress;
+  return fmt::format("{} → {}", context_.cluster.workload_name((is_egress ? subject : other).workload),
+                     context_.cluster.workload_name((is_egress ? other : subject).workload));
+}
+
+void Pairs::doubt(const Half& half, const PodKind& subject, const PodKind& other) {
+  context_.doubt("one-sided-allow", half.object,
+                 context_.engine.unmodelled_between(context_.peer(other), context_.peer(subject)));
+}
+
+}  // namespace one_sided
+
 namespace {
 
+using namespace one_sided;
 using policy::Direction;
 using policy::NetworkPolicy;
 using policy::PeerRule;
 using policy::PortSet;
 
-Direction opposite(Direction direction) {
-  return direction == Direction::ingress ? Direction::egress : Direction::ingress;
-}
-
-/// One pair of ends whose other side denies what items of the rule's ports grant.
-struct Denied {
-  PodKind subject;
-  PodKind other;
-  PortSet ports;  // of those items
-};
-
-/// Items of a rule's ports, as indices, which one finding is about; with no items, 0 stands for every port.
-using Items = std::vector<std::size_t>;
-
-constexpr std::size_t kMostPairs = 4'000'000;
-
-/// One peer of an allowing rule.
-struct Half {
-  std::string policy;  // its name in messages
-  std::string object;  // and as an object
-  Direction direction = Direction::egress;
-  const std::vector<policy::PortRule>* ports = nullptr;
-  Span span;
-  std::vector<PodKind> subjects;
-  std::vector<PodKind> others;
-  bool is_wide = false;  // written for many: one pair that may talk is enough
-};
-
 class OneSidedAllow {
  public:
-  explicit OneSidedAllow(LintContext& context) : context_(context), cluster_(context.cluster) {}
+  explicit OneSidedAllow(LintContext& context) : context_(context), cluster_(context.cluster), pairs_(context) {}
 
   void run() {
     for (const NetworkPolicy& policy : context_.policies.network_policies) {
@@ -76,7 +140,8 @@ class OneSidedAllow {
                      .span = peer.span.is_known() ? peer.span : rule.span,
                      .subjects = subjects,
                      .others = context_.peers_of(policy, peer),
-                     .is_wide = !names_pods(peer)});
+                     .is_wide = !names_pods(peer),
+                     .of_network = &policy});
             }
           }
         }
@@ -140,181 +205,129 @@ class OneSidedAllow {
                  .span = peer.span.is_known() ? peer.span : rule.span,
                  .subjects = subjects,
                  .others = kinds_matching(peer.namespace_selector, has_pods ? &peer.pod_selector : nullptr),
-                 .is_wide = !names_pods(peer) || policy.subject_pods.matches_everything()});
+                 .is_wide = !names_pods(peer) || policy.subject_pods.matches_everything(),
+                 .of_network = nullptr});
         }
       }
     }
   }
 
-  /// The ports that each item of the rule's ports grants towards a destination.
-  std::vector<PortSet> granted(const std::vector<policy::PortRule>& ports, const PodKind& destination) const {
-    if (ports.empty()) {
-      return {PortSet::all()};
-    }
-    std::vector<PortSet> items;
-    for (const policy::PortRule& port : ports) {
-      if (!port.name.empty()) {
-        const Port number = cluster_.named_port(destination.shape, port.protocol, port.name);
-        items.push_back(number.is_valid() ? PortSet::of({{port.protocol, number.number(), number.number()}})
-                                          : PortSet());
-      } else if (port.first.is_valid()) {
-        items.push_back(PortSet::of({{port.protocol, port.first.number(), std::max(port.first, port.last).number()}}));
-      } else {
-        items.push_back(PortSet::whole(port.protocol));
-      }
-    }
-    return items;
-  }
-
-  /// The policies that isolate a pod in a direction.
-  std::vector<policy::PolicyIndex> isolating(const PodKind& kind, Direction direction) {
-    const policy::GroupId group = context_.engine.view().pods[kind.pod.index()].group(direction);
-    return group.is_valid() ? context_.engine.policies_of(group) : std::vector<policy::PolicyIndex>();
-  }
-
-  /// What the other end denies of one peer, by item.
-  struct Judged {
-    std::vector<std::vector<Denied>> denied;
-    std::vector<bool> is_open;  // some pair may talk on a port of the item
-    bool is_doubted = false;
-  };
-
   void judge(const Half& half) {
-    const std::size_t items = std::max<std::size_t>(1, half.ports->size());
-    Judged judged{.denied = std::vector<std::vector<Denied>>(items), .is_open = std::vector<bool>(items)};
-    std::size_t pairs_left = kMostPairs;
+    if (half.subjects.size() * half.others.size() <= context_.input.pairs_one_by_one) {
+      judge_one_by_one(half);
+      return;
+    }
+    if (!rows_) {
+      rows_.emplace(context_.engine);
+    }
+    const std::optional<std::vector<Told>> findings = judge_in_blocks(context_, *rows_, half);
+    if (!findings) {
+      context_.notes.warning(
+          "compared-in-part",
+          fmt::format("one-sided-allow: a rule of {} concerns more than {} pairs of kinds of pods whose own end needs "
+                      "to be asked pair by pair: not judged",
+                      half.policy, kMostSinglePairs),
+          half.span);
+      return;
+    }
+    for (const Told& told : *findings) {
+      report(half, told);
+    }
+  }
+
+  using PairList = std::vector<std::pair<const PodKind*, const PodKind*>>;  // subject, other
+
+  void judge_one_by_one(const Half& half) {
+    std::vector<PairList> denied(half.items());
+    std::vector<bool> is_open(half.items());   // some pair may talk on a port of the item, or it is not known
+    std::vector<bool> is_known(half.items());  // some pair may talk, for sure
+    std::pair<const PodKind*, const PodKind*> doubted;
     for (const PodKind& other : half.others) {
       for (const PodKind& subject : half.subjects) {
         if (subject.pod == other.pod) {
           continue;
         }
-        judge(half, subject, other, judged);
-        if (half.is_wide && std::find(judged.is_open.begin(), judged.is_open.end(), false) == judged.is_open.end()) {
+        const std::vector<State> states = pairs_.states(half, subject, other);
+        for (std::size_t i = 0; i < states.size(); ++i) {
+          is_known[i] = is_known[i] || states[i] == State::open;
+          is_open[i] = is_open[i] || is_known[i] || states[i] == State::unknown;
+          if (states[i] == State::denied) {
+            denied[i].emplace_back(&subject, &other);
+          } else if (states[i] == State::unknown && doubted.first == nullptr) {
+            doubted = {&subject, &other};
+          }
+        }
+        if (half.is_wide && std::find(is_known.begin(), is_known.end(), false) == is_known.end()) {
           return;
         }
-        if (--pairs_left == 0) {
-          context_.notes.warning("compared-in-part",
-                                 fmt::format("one-sided-allow: a rule of {} concerns more than {} pairs of kinds of "
-                                             "pods: not judged",
-                                             half.policy, kMostPairs),
-                                 half.span);
-          return;
+      }
+    }
+    if (doubted.first != nullptr) {
+      pairs_.doubt(half, *doubted.first, *doubted.second);
+    }
+    std::map<PairList, Items> findings;  // items that the same pairs of ends are denied share one
+    for (std::size_t i = 0; i < denied.size(); ++i) {
+      if (!denied[i].empty() && !(half.is_wide && is_open[i])) {
+        findings[std::move(denied[i])].push_back(i);
+      }
+    }
+    for (const auto& [pairs, items] : findings) {
+      report(half, tell(half, pairs, items));
+    }
+  }
+
+  Told tell(const Half& half, const PairList& pairs, const Items& items) {
+    Told told{.items = items, .first = {}, .pairs = {}, .deniers = {}};
+    std::vector<std::string> texts;
+    for (const auto& [subject, other] : pairs) {
+      const Denied one{*subject, *other, pairs_.ports_of(half, items, *subject, *other)};
+      if (told.first.ports.empty()) {
+        told.first = one;
+      }
+      const std::string text = pairs_.text(half, *subject, *other);
+      if (std::find(texts.begin(), texts.end(), text) == texts.end()) {
+        texts.push_back(text);
+      }
+      for (const policy::PolicyIndex index : pairs_.deniers(one, half.back())) {
+        if (std::find(told.deniers.begin(), told.deniers.end(), index) == told.deniers.end()) {
+          told.deniers.push_back(index);
         }
       }
     }
-    // Items that the same pairs of ends are denied share a finding.
-    std::map<std::vector<std::pair<cluster::PodId, cluster::PodId>>, Items> findings;
-    for (std::size_t i = 0; i < items; ++i) {
-      if (judged.denied[i].empty() || (half.is_wide && judged.is_open[i])) {
-        continue;
-      }
-      std::vector<std::pair<cluster::PodId, cluster::PodId>> pairs;
-      for (const Denied& one : judged.denied[i]) {
-        pairs.emplace_back(one.subject.pod, one.other.pod);
-      }
-      findings[std::move(pairs)].push_back(i);
-    }
-    for (const auto& [pairs, of] : findings) {
-      std::vector<Denied> denied = judged.denied[of.front()];
-      for (std::size_t i = 1; i < of.size(); ++i) {
-        for (std::size_t p = 0; p < denied.size(); ++p) {
-          denied[p].ports = denied[p].ports.united_with(judged.denied[of[i]][p].ports);
-        }
-      }
-      report(half, denied, of);
-    }
+    told.pair_count = texts.size();
+    texts.resize(std::min(texts.size(), kMostListed));
+    told.pairs = std::move(texts);
+    return told;
   }
 
-  void judge(const Half& half, const PodKind& subject, const PodKind& other, Judged& judged) {
-    const Direction back = opposite(half.direction);
-    const std::vector<PortSet> wanted = granted(*half.ports, half.direction == Direction::egress ? other : subject);
-    const bool lets_everyone = context_.policies.admin_policies.empty() && isolating(other, back).empty();
-    bool is_unknown = false;
-    const PortSet allowed =
-        lets_everyone ? PortSet::all()
-                      : context_.engine.allowed_ports(back, context_.peer(other), context_.peer(subject), is_unknown);
-    std::optional<PortSet> own;  // what the subject's own end lets through, asked for only where the other does not
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      if (wanted[i].empty()) {
-        continue;
-      }
-      if (!allowed.intersected_with(wanted[i]).empty()) {
-        judged.is_open[i] = true;
-        continue;
-      }
-      if (!own) {
-        bool ignored = false;  // an object that may decide here may decide there
-        own = context_.engine.allowed_ports(half.direction, context_.peer(subject), context_.peer(other), ignored);
-      }
-      if (own->intersected_with(wanted[i]).empty()) {
-        continue;
-      }
-      if (is_unknown) {
-        judged.is_open[i] = true;
-        doubt(half, subject, other, judged);
-      } else {
-        judged.denied[i].push_back({subject, other, wanted[i]});
-      }
-    }
-  }
-
-  void doubt(const Half& half, const PodKind& subject, const PodKind& other, Judged& judged) {
-    if (!judged.is_doubted) {
-      judged.is_doubted = true;
-      context_.doubt("one-sided-allow", half.object,
-                     context_.engine.unmodelled_between(context_.peer(other), context_.peer(subject)));
-    }
-  }
-
-  /// What denies the first of these ports: a policy of another tier, or those that isolate the other end.
-  std::vector<policy::PolicyIndex> deniers(const Denied& one, Direction back) {
-    const PortSet::Range& first = one.ports.ranges.front();
-    const policy::Verdict verdict = context_.engine.verdict(back, context_.peer(one.other), context_.peer(one.subject),
-                                                            first.protocol, Port(first.first));
-    return verdict.cause == policy::Cause::rule ? std::vector<policy::PolicyIndex>{verdict.policy}
-                                                : isolating(one.other, back);
-  }
-
-  void report(const Half& half, const std::vector<Denied>& denied, const Items& items) {
-    const Direction back = opposite(half.direction);
-    const bool is_egress = half.direction == Direction::egress;
-    std::vector<std::string> pairs;
+  void report(const Half& half, const Told& told) {
+    const Direction back = half.back();
     std::vector<std::string> names;
-    std::vector<policy::PolicyIndex> ids;
-    for (const Denied& one : denied) {
-      const PodKind& source = is_egress ? one.subject : one.other;
-      const PodKind& destination = is_egress ? one.other : one.subject;
-      const std::string pair =
-          fmt::format("{} → {}", cluster_.workload_name(source.workload), cluster_.workload_name(destination.workload));
-      if (std::find(pairs.begin(), pairs.end(), pair) == pairs.end()) {
-        pairs.push_back(pair);
-      }
-      for (const policy::PolicyIndex index : deniers(one, back)) {
-        if (std::find(ids.begin(), ids.end(), index) == ids.end()) {
-          ids.push_back(index);
-          names.push_back(context_.engine.policy_name(index));
-        }
+    for (const policy::PolicyIndex index : told.deniers) {
+      if (names.size() < kMostListed) {
+        names.push_back(context_.engine.policy_name(index));
       }
     }
-    const Denied& first = denied.front();
+    const Denied& first = told.first;
     const std::string ports = first.ports.is_all() ? "every port" : first.ports.to_string();
-    LintFinding& finding =
-        context_.add("one-sided-allow", half.object, half.span,
-                     fmt::format("{} allows {} of {} ({}), and {} {} not allow {}: the connection fails", half.policy,
-                                 to_string(half.direction), listed(pairs), ports, listed(names),
-                                 names.size() == 1 ? "does" : "do", to_string(back)),
-                     remedy(first, *half.ports, items, back));
-    for (std::size_t i = 0; i < std::min<std::size_t>(ids.size(), 3); ++i) {
+    LintFinding& finding = context_.add(
+        "one-sided-allow", half.object, half.span,
+        fmt::format("{} allows {} of {} ({}), and {} {} not allow {}: the connection fails", half.policy,
+                    to_string(half.direction), listed_of(told.pairs, told.pair_count), ports,
+                    listed_of(names, told.deniers.size()), told.deniers.size() == 1 ? "does" : "do", to_string(back)),
+        remedy(first, *half.ports, told.items, back));
+    for (std::size_t i = 0; i < std::min<std::size_t>(told.deniers.size(), 3); ++i) {
+      const policy::PolicyIndex id = told.deniers[i];
       finding.related.push_back(
-          {context_.engine.policy_span(ids[i]),
-           fmt::format("{} {} the other end", names[i], context_.engine.is_admin(ids[i]) ? "rules" : "isolates")});
+          {context_.engine.policy_span(id),
+           fmt::format("{} {} the other end", names[i], context_.engine.is_admin(id) ? "rules" : "isolates")});
     }
   }
 
   /// The missing half as one policy rule; where the admin tier denies it, that policy.
   std::string remedy(const Denied& one, const std::vector<policy::PortRule>& rules, const Items& items,
                      Direction back) {
-    const std::vector<policy::PolicyIndex> by = deniers(one, back);
+    const std::vector<policy::PolicyIndex> by = pairs_.deniers(one, back);
     if (!by.empty() && context_.engine.policy_tier(by.front()) == policy::Tier::admin) {
       return fmt::format("change {}, which no NetworkPolicy can overrule, or take this half away",
                          context_.engine.policy_name(by.front()));
@@ -336,6 +349,8 @@ class OneSidedAllow {
 
   LintContext& context_;
   const cluster::Cluster& cluster_;
+  Pairs pairs_;
+  std::optional<policy::PortRows> rows_;  // made when a rule leads to many pairs
 };
 
 }  // namespace

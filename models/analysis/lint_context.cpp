@@ -207,6 +207,14 @@ std::string listed(const std::vector<std::string>& items, std::size_t most) {
                      items.size() - most);
 }
 
+std::string listed_of(const std::vector<std::string>& first, std::size_t count) {
+  constexpr std::size_t kMost = 3;
+  if (count <= kMost + 1) {
+    return listed(first, kMost);
+  }
+  return fmt::format("{} and {} more", fmt::join(first.begin(), first.begin() + kMost, ", "), count - kMost);
+}
+
 std::string port_text(const policy::PortRule& port) {
   if (!port.name.empty()) {
     return fmt::format("{} {}", to_string(port.protocol), port.name);

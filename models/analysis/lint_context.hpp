@@ -84,6 +84,8 @@ class LintContext {
 
 /// `a, b, c and 4 more`.
 std::string listed(const std::vector<std::string>& items, std::size_t most = 3);
+/// The same of the first four (or all) of `count` items.
+std::string listed_of(const std::vector<std::string>& first, std::size_t count);
 /// `TCP 8080`, `TCP 8000-8099`, `UDP http`, `every TCP port`.
 std::string port_text(const policy::PortRule& port);
 /// `{protocol: TCP, port: 8080}`.

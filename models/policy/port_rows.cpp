@@ -196,6 +196,16 @@ void PortRows::for_each_matching_pod_peer(PeerRuleId rule, Visit visit) const {
   }
 }
 
+void PortRows::add_named_peers(GroupId group, std::vector<PeerId>& peers) const {
+  for (const std::uint32_t s : compiled_.segments_of(group)) {
+    for (const Grant& grant : compiled_.segments[s].grants) {
+      if (compiled_.peer_rules[grant.peer.value()][0] != Compiled::kAny) {
+        for_each_matching_pod_peer(grant.peer, [&](PeerId peer) { peers.push_back(peer); });
+      }
+    }
+  }
+}
+
 void PortRows::load_egress(GroupId group) {
   if (group == egress_) {
     return;

@@ -51,6 +51,10 @@ class PortRows {
   /// What a group of either direction lets addresses of no pod have, by atom; valid until the next call.
   std::span<const AllowedPorts> stranger_ports(GroupId group);
 
+  /// Adds the pods' peers that rules with peers of the group's NetworkPolicies match, of either direction; repeated
+  /// where several rules do.
+  void add_named_peers(GroupId group, std::vector<PeerId>& peers) const;
+
   Compiled& compiled() { return compiled_; }
 
  private:
