@@ -56,6 +56,8 @@ struct Segment {
   std::uint32_t namespaces = 0;     // of an admin policy's subject, a namespace set
   SelectorId subject;
   bool uses_named_ports = false;
+  /// Whether where it stands among the tier's others is not known: a BaselineAdminNetworkPolicy.
+  bool has_no_place() const { return priority == kBaselinePriority; }
   std::vector<PolicyNumber> policies;  // in the order of their names
   std::vector<Grant> grants;           // in the order of (policy, rule); of a NetworkPolicy's equal (peer, ports) the
                                        // least
@@ -99,12 +101,15 @@ class Compiled {
   // Content.
   SelectorTable selectors;
   WordTable namespace_sets;  // [first, last) pairs
-  WordTable peer_rules;      // kind, then kAny, kStrangers: nothing; kIpBlock, kNodes: ip block; kPods: namespace
-                             // set, selector
-  WordTable port_specs;      // PortSetId of the numbers, then (name, protocol) pairs
+  WordTable peer_rules;      // kind, then kAny, kStrangers: nothing; kIpBlock, kNodes: ip block; kPods, kServices:
+                             // namespace set, selector
+  WordTable port_specs;      // PortSetId of the numbers, then (name, protocol, and << 16 the port up to which it goes
+                             // or 0) pairs
   WordTable named_ports;     // (name, protocol << 16 | number) pairs
   WordTable classes;         // namespace, label row, named ports
-  WordTable peers;           // class, number of the atom; either may be none
+  WordTable services;        // namespace, label row of its selector, the ports that rules of kServices open: as names
+  WordTable peers;           // class, number of the atom; either may be none. Of a Service's address no class, and its
+                             // number in `services`
   WordTable group_contents;
   WordTable tier_contents;
   std::vector<Segment> segments;
@@ -121,7 +126,10 @@ class Compiled {
     kPods,
     kNodes,      // addresses of a block that are no pod's
     kStrangers,  // every address that is no pod's
+    kServices,   // addresses of Services that are seen as such, by the Service's own selector
   };
+  /// Set in a name of port_specs and named_ports that stands for a rule's port as Services have it.
+  static constexpr std::uint32_t kServiceName = 0x8000'0000;
   static constexpr std::uint32_t kNone = 0xffff'ffff;
   /// Stands for the class of a node that ipBlocks do not match.
   static constexpr std::uint32_t kNodeOnly = 0xffff'fffe;
@@ -139,12 +147,17 @@ class Compiled {
   std::span<const std::uint32_t> segments_of(GroupId group, Tier tier) const;
   /// The named ports that count for a group and a peer: the destination's, or the peer's with names_on_peers.
   NamedPortsId names_for(GroupId group, PeerId peer) const;
+  /// Those of the peer; none where it is no pod.
+  NamedPortsId names_of_peer(PeerId peer) const {
+    const std::span<const std::uint32_t> words = peers[peer.value()];
+    return NamedPortsId(words.size() > 2 ? services[words[2]][2] : words[0] < kNodeOnly ? classes[words[0]][2] : kNone);
+  }
   ClassId class_of(PeerId peer) const {
     const std::uint32_t id = peers[peer.value()][0];
     return id == kNodeOnly ? ClassId() : ClassId(id);
   }
   NamedPortsId names_of(ClassId id) const { return NamedPortsId(classes[id.value()][2]); }
-  std::span<const cluster::Label> labels_of(ClassId id) const;
+  std::span<const cluster::Label> labels_of(ClassId id) const { return labels_of_row(classes[id.value()][1]); }
   /// The row of these (key, value) pairs, sorted by key.
   std::uint32_t intern_labels(std::span<const std::uint32_t> words);
   bool is_stranger(PeerId peer) const { return peers[peer.value()][0] >= kNodeOnly; }
@@ -165,7 +178,13 @@ class Compiled {
   std::size_t memory_bytes() const;
 
  private:
+  bool matches_service(std::span<const std::uint32_t> rule, std::span<const std::uint32_t> peer) const;
+  std::span<const cluster::Label> labels_of_row(std::uint32_t row) const {
+    return {row_labels_.data() + row_begins_[row], row_begins_[row + 1] - row_begins_[row]};
+  }
   TierPorts ports_of_tier(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer);
+  /// Adds what these segments take to `result`, passes that a rule asks for included, and returns what they leave.
+  PortSetId take_ports(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer, TierPorts& result);
   AllowedPorts after(const TierPorts& tier, const AllowedPorts& rest);
 
   WordTable ip_blocks_;  // first and last address of each range

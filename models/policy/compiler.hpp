@@ -38,6 +38,10 @@ class Compiler {
   View next(View& before, const cluster::Cluster& cluster, const PolicySet& policies, const DomainTable* names,
             const PolicyChanges& changes);
 
+  /// The peer that a Service's address is where it is seen as such: rules of selectors open it by the Service's own
+  /// selector. Of any state of the history, after it was compiled. O(ports that such rules name × backends).
+  PeerId service_peer(const cluster::Cluster& cluster, const cluster::Service& service, const Addresses& addresses);
+
   std::size_t memory_bytes() const;
 
  private:
