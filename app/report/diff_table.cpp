@@ -46,6 +46,10 @@ class TablePrinter : public DiffPrinter {
     for (const std::string& note : diff_notes(tail)) {
       sink_(fmt::format("  {}\n", wrapped(printable(note, 4000), 2)));
     }
+    if (tail.policies.empty() && tail.summary.totals.rows() == 0) {
+      head_.basis_before.in_time.clear();  // nothing changes, at no time
+      head_.basis_after.in_time.clear();
+    }
     write_bases();
     for (std::size_t i = 0; i < sections_.size(); ++i) {
       write(static_cast<DiffSeverity>(i), sections_[i]);

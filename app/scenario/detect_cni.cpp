@@ -18,6 +18,7 @@ struct Plugin {
   std::string_view image;
   std::string_view daemon_set;
   std::string_view profile;  // "": none yet
+  std::string_view os = {};  // "": any; else what its pods' nodeSelector asks for, linux where it asks for nothing
 };
 constexpr Plugin kPlugins[] = {
     {"Calico", "calico/node", "calico-node", "calico-vxlan"},
@@ -37,7 +38,8 @@ constexpr Plugin kPlugins[] = {
     {"Antrea", "antrea/antrea-ubuntu", "antrea-agent", "antrea"},
     {"Antrea", "antrea/antrea", "antrea-agent", "antrea"},
     {"AWS VPC CNI", "amazon-k8s-cni", "aws-node", "aws-vpc-cni"},
-    {"Azure CNI", "containernetworking/azure-npm", "azure-npm", ""},
+    {"Azure CNI", "containernetworking/azure-npm", "azure-npm", "azure-npm", "linux"},
+    {"Azure CNI", "containernetworking/azure-npm", "azure-npm-win", "azure-npm-windows", "windows"},
     {"Azure CNI", "containernetworking/azure-cns", "azure-cns", ""},
     {"kindnet", "kindest/kindnetd", "kindnet", "kindnet"},
     {"kindnet", "networking/kindnet", "kindnet", "kindnet"},
@@ -60,6 +62,11 @@ config::Node container_of(config::Node pod_spec, std::string_view image) {
     }
   }
   return {};
+}
+
+bool runs_on(config::Node pod_spec, std::string_view os) {
+  const std::string_view asked = pod_spec.find("nodeSelector").find("kubernetes.io/os").text();
+  return os.empty() || (asked.empty() ? os == "linux" : asked == os);
 }
 
 // "3.27.2" of "docker.io/calico/node:v3.27.2@sha256:…"; "" when the tag is no version.
@@ -118,13 +125,14 @@ DetectedCni detect_cni(const cluster::ObjectStore& store) {
   for (const Plugin& plugin : kPlugins) {
     for (const cluster::Object* object : daemon_sets) {
       const config::Node pod_spec = object->node.find("spec").find("template").find("spec");
-      if (const config::Node container = container_of(pod_spec, plugin.image); container.is_present()) {
+      const config::Node container = container_of(pod_spec, plugin.image);
+      if (container.is_present() && runs_on(pod_spec, plugin.os)) {
         return found(plugin, *object, container);
       }
     }
     for (const cluster::Object* object : pods) {
       const config::Node container = container_of(object->node.find("spec"), plugin.image);
-      if (container.is_present()) {
+      if (container.is_present() && runs_on(object->node.find("spec"), plugin.os)) {
         return found(plugin, *object, container);
       }
     }

@@ -279,13 +279,19 @@ class ConnectionExplainer {
     for (const Port number : ports) {
       numbers.push_back(number.number());
     }
-    result_.notes.push_back(fmt::format("{} sends {} {} to port {} of {} {}; {}", name, to_string(port.protocol),
-                                        port.port.number(), fmt::join(numbers, " or "), count,
-                                        count == 1 ? "backend" : "backends",
-                                        engine_.profile().policy.enforcement_point == cni::EnforcementPoint::before_dnat
-                                            ? "egress policies see the Service's port, ingress policies that one"
-                                            : "policies see that port"));
+    result_.notes.push_back(fmt::format(
+        "{} sends {} {} to port {} of {} {}; {}", name, to_string(port.protocol), port.port.number(),
+        fmt::join(numbers, " or "), count, count == 1 ? "backend" : "backends",
+        engine_.profile().policy.enforcement_point == cni::EnforcementPoint::before_dnat ? before_translation_text()
+                                                                                         : "policies see that port"));
     return ends;
+  }
+
+  std::string_view before_translation_text() const {
+    return engine_.profile().policy.selectors_open_services
+               ? "egress rules see the Service's port, those of selectors by the port it leads to; ingress policies "
+                 "see that one"
+               : "egress policies see the Service's port, ingress policies that one";
   }
 
   void add_backend(std::vector<PathEnd>& ends, const cluster::Backend& backend, Port port) {

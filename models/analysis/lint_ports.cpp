@@ -38,9 +38,12 @@ class PortRules {
     }
   }
 
-  void policy(const NetworkPolicy& policy, Direction direction) {
+  /// `of_selectors_alone`: of rules none of whose peers is an ipBlock.
+  void policy(const NetworkPolicy& policy, Direction direction, bool of_selectors_alone = false) {
     for (const policy::Rule& rule : policy.rules(direction)) {
-      if (rule.ports.empty() || !policy.isolates(direction)) {
+      const bool has_block = std::any_of(rule.peers.begin(), rule.peers.end(),
+                                         [](const policy::PeerRule& peer) { return peer.ip_block.has_value(); });
+      if (rule.ports.empty() || !policy.isolates(direction) || (of_selectors_alone && has_block)) {
         continue;
       }
       std::vector<PodKind> destinations;
@@ -170,12 +173,13 @@ class PortRules {
 
 void lint_ports(LintContext& context) {
   PortRules rules(context);
-  // Where policies are enforced before the Service's address is replaced, they do see its port.
+  // Where policies are enforced before the Service's address is replaced, they do see its port; but what selectors
+  // open of Services is found by the port behind.
   const bool egress_sees_services = context.profile.policy.enforcement_point == cni::EnforcementPoint::before_dnat;
   for (const NetworkPolicy& policy : context.policies.network_policies) {
     rules.policy(policy, Direction::ingress);
-    if (!egress_sees_services) {
-      rules.policy(policy, Direction::egress);
+    if (!egress_sees_services || context.profile.policy.selectors_open_services) {
+      rules.policy(policy, Direction::egress, egress_sees_services);
     }
   }
   rules.services();

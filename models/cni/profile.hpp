@@ -49,14 +49,15 @@ enum class Encapsulation : std::uint8_t { none, vxlan, geneve, ipip, wireguard }
 enum class DenyAction : std::uint8_t { drop, reject };
 enum class EstablishedFlows : std::uint8_t { survive, cut };
 /// A pod that dials a Service and is sent to itself: judged as between two pods, let through unasked, or, on egress,
-/// with a destination that counts as an address outside the cluster (on ingress the source keeps its identity).
-enum class Hairpin : std::uint8_t { filtered, allowed, world };
+/// with a destination that counts as an address outside the cluster (on ingress the source keeps its identity), or
+/// judged where it leaves the pod and let in unasked.
+enum class Hairpin : std::uint8_t { filtered, allowed, world, egress };
 enum class EnforcementPoint : std::uint8_t { after_dnat, before_dnat };  // what egress sees of a flow to a Service
 enum class NamedPortsOn : std::uint8_t { destination, source_pods };     // whose ports an ingress rule's names mean
 enum class NamedPortInBlock : std::uint8_t { matches, dropped };         // a port name in a rule with an ipBlock
 /// Which policies of the admin tiers are in force: all, those of policy.networking.k8s.io/v1alpha1 (AdminNetworkPolicy,
-/// BaselineAdminNetworkPolicy), those of v1alpha2 (ClusterNetworkPolicy), none.
-enum class AdminTiers : std::uint8_t { enforced, v1alpha1, v1alpha2, ignored };
+/// BaselineAdminNetworkPolicy), those of v1alpha2 (ClusterNetworkPolicy), none, AdminNetworkPolicy alone.
+enum class AdminTiers : std::uint8_t { enforced, v1alpha1, v1alpha2, ignored, admin_alone };
 enum class PodStart : std::uint8_t { closed, open };
 enum class DelayShape : std::uint8_t { uniform, lognormal };
 
@@ -98,9 +99,15 @@ struct PolicySemantics {
   bool rejects_policies_with_sctp = false;         // a policy with any SCTP port entry is not in force at all
   bool rejects_policies_with_any_port = false;     // … with a port entry that has neither number nor name
   bool rejects_policies_with_named_ports = false;  // … with a port entry that has a name
+  bool rejects_policies_with_except = false;       // … with an ipBlock that has an except
+  bool rejects_policies_with_negation = false;     // … with a selector that asks NotIn or DoesNotExist
+  bool rejects_policies_with_selectors = false;    // … with a peer that is no ipBlock
   NamedPortsOn named_ports_resolve_on = NamedPortsOn::destination;
   NamedPortInBlock ip_block_with_named_port = NamedPortInBlock::matches;
   EnforcementPoint enforcement_point = EnforcementPoint::after_dnat;
+  /// Before translation: a selector peer of an egress rule opens the address of each Service whose own selector, taken
+  /// as labels, it matches, on the Service port behind which the rule's port is. False: selectors match no Service.
+  bool selectors_open_services = true;
   Hairpin hairpin = Hairpin::filtered;
   bool host_network_is_node = true;       // hostNetwork pods are neither subjects nor selector peers
   bool finished_pods_are_ignored = true;  // Succeeded and Failed pods have no connections

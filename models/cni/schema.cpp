@@ -12,11 +12,11 @@ namespace {
 constexpr std::string_view kEncapsulations[] = {"none", "vxlan", "geneve", "ipip", "wireguard"};
 constexpr std::string_view kDenyActions[] = {"drop", "reject"};
 constexpr std::string_view kEstablished[] = {"survive", "cut"};
-constexpr std::string_view kHairpins[] = {"filtered", "allowed", "world"};
+constexpr std::string_view kHairpins[] = {"filtered", "allowed", "world", "egress"};
 constexpr std::string_view kEnforcementPoints[] = {"after-dnat", "before-dnat"};
 constexpr std::string_view kNamedPortsOn[] = {"destination", "source-pods"};
 constexpr std::string_view kNamedPortInBlock[] = {"matches", "dropped"};
-constexpr std::string_view kAdminTiers[] = {"enforced", "v1alpha1", "v1alpha2", "ignored"};
+constexpr std::string_view kAdminTiers[] = {"enforced", "v1alpha1", "v1alpha2", "ignored", "admin-alone"};
 constexpr std::string_view kPodStarts[] = {"closed", "open"};
 constexpr std::string_view kDelayShapes[] = {"uniform", "lognormal"};
 
@@ -89,7 +89,8 @@ void add_policy(Profile& profile, std::vector<Field>& fields) {
   add("isEnforced", &policy.is_enforced, "false: policies have no effect at all");
   add("adminTiers", &policy.admin_tiers,
       "which policies of policy.networking.k8s.io are in force: enforced (all), v1alpha1 (AdminNetworkPolicy, "
-      "BaselineAdminNetworkPolicy), v1alpha2 (ClusterNetworkPolicy) or ignored (none)");
+      "BaselineAdminNetworkPolicy), admin-alone (AdminNetworkPolicy), v1alpha2 (ClusterNetworkPolicy) or ignored "
+      "(none)");
   add("ipBlockMatchesPods", &policy.ip_block_matches_pods, "an ipBlock peer may match a pod's address");
   add("ipBlockMatchesNodes", &policy.ip_block_matches_nodes,
       "an ipBlock peer may match a node's address, its hostNetwork pods included");
@@ -103,6 +104,12 @@ void add_policy(Profile& profile, std::vector<Field>& fields) {
       "a policy with a port entry that has neither number nor name is rejected whole");
   add("rejectsPoliciesWithNamedPorts", &policy.rejects_policies_with_named_ports,
       "a policy with a port entry that has a name is rejected whole");
+  add("rejectsPoliciesWithExcept", &policy.rejects_policies_with_except,
+      "a policy with an except in an ipBlock is rejected whole");
+  add("rejectsPoliciesWithNegation", &policy.rejects_policies_with_negation,
+      "a policy with NotIn or DoesNotExist in a selector is rejected whole");
+  add("rejectsPoliciesWithSelectors", &policy.rejects_policies_with_selectors,
+      "a policy with a peer that is no ipBlock is rejected whole");
   add("namedPortsResolveOn", &policy.named_ports_resolve_on,
       "whose ports the names in ingress rules mean: destination, or source-pods");
   add("ipBlockWithNamedPort", &policy.ip_block_with_named_port,
@@ -110,9 +117,12 @@ void add_policy(Profile& profile, std::vector<Field>& fields) {
   add("enforcementPoint", &policy.enforcement_point,
       "what egress rules see of a connection to a Service: after-dnat the pod and its port, before-dnat the Service's "
       "address and port");
+  add("selectorsOpenServices", &policy.selectors_open_services,
+      "before-dnat alone: a selector peer opens the address of each Service whose own selector, taken as labels, it "
+      "matches, on the Service port behind which the rule's port is; false: only ipBlock opens Services");
   add("hairpin", &policy.hairpin,
-      "a pod that a Service sends to itself: filtered as between two pods, allowed, or world (on egress only ipBlock "
-      "can match it)");
+      "a pod that a Service sends to itself: filtered as between two pods, allowed, egress (judged where it leaves "
+      "and let in unasked), or world (on egress only ipBlock can match it)");
   add("hostNetworkIsNode", &policy.host_network_is_node, "hostNetwork pods are neither subjects nor selector peers");
   add("finishedPodsAreIgnored", &policy.finished_pods_are_ignored, "Succeeded and Failed pods have no connections");
   add("ownNodeIsAllowed", &policy.own_node_is_allowed, "a pod's own node may always reach it");

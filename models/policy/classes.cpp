@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::uint32_t kNone = Compiled::kNone;
 
-std::uint32_t named_target(IpProtocol protocol, Port port) {
-  return static_cast<std::uint32_t>(protocol) << 16 | port.number();
-}
-
 }  // namespace
 
 /// Keys that selectors have begun to read, and where.

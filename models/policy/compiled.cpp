@@ -41,6 +41,27 @@ std::uint32_t Compiled::add_label_row(std::span<const cluster::Label> labels) {
   return static_cast<std::uint32_t>(row_begins_.size() - 2);
 }
 
+std::uint32_t Compiled::intern_labels(std::span<const std::uint32_t> words) {
+  const auto [id, is_new] = selector_labels_.intern(words);
+  if (is_new) {
+    std::vector<cluster::Label> labels;
+    for (std::size_t i = 0; i < words.size(); i += 2) {
+      labels.push_back({cluster::StringId(words[i]), cluster::StringId(words[i + 1])});
+    }
+    selector_rows_.push_back(add_label_row(labels));
+  }
+  return selector_rows_[id];
+}
+
+bool Compiled::matches_service(std::span<const std::uint32_t> rule, std::span<const std::uint32_t> peer) const {
+  if (peer.size() < 3) {
+    return false;
+  }
+  const std::span<const std::uint32_t> service = services[peer[2]];
+  return is_inside(namespace_sets[rule[1]], service[0]) &&
+         selectors.matches(SelectorId(rule[2]), labels_of_row(service[1]));
+}
+
 bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
   const std::span<const std::uint32_t> words = peer_rules[rule.value()];
   const std::uint32_t id = peers[peer.value()][0];
@@ -56,6 +77,8 @@ bool Compiled::peer_matches(PeerRuleId rule, PeerId peer) const {
     }
     case kStrangers:
       return id >= kNodeOnly;
+    case kServices:
+      return matches_service(words, peers[peer.value()]);
     default:
       return id < kNodeOnly && is_inside(namespace_sets[words[1]], classes[id].name_space) &&
              selectors.matches(SelectorId(words[2]), labels_of(ClassId(id)));
@@ -76,9 +99,12 @@ PortSetId Compiled::resolve(PortSpecId spec, NamedPortsId named) {
   const std::span<const std::uint32_t> targets = named_ports[named.value()];
   for (std::size_t i = 1; i < words.size(); i += 2) {
     for (std::size_t t = 0; t < targets.size(); t += 2) {
-      if (targets[t] == words[i] && targets[t + 1] >> 16 == words[i + 1]) {
+      const std::uint32_t protocol = words[i + 1] & 0xffff;
+      if (targets[t] == words[i] && targets[t + 1] >> 16 == protocol) {
         const auto number = static_cast<std::uint16_t>(targets[t + 1] & 0xffff);
-        ranges.push_back({.protocol = static_cast<IpProtocol>(words[i + 1]), .first = number, .last = number});
+        const auto last = static_cast<std::uint16_t>(words[i + 1] >> 16);
+        ranges.push_back(
+            {.protocol = static_cast<IpProtocol>(protocol), .first = number, .last = std::max(number, last)});
       }
     }
   }
@@ -92,8 +118,7 @@ NamedPortsId Compiled::names_for(GroupId group, PeerId peer) const {
   if (g.direction == Direction::ingress && !names_on_peers) {
     return g.named_ports;
   }
-  const ClassId id = class_of(peer);
-  return id.is_valid() ? names_of(id) : NamedPortsId();
+  return names_of_peer(peer);
 }
 
 std::span<const std::uint32_t> Compiled::segments_of(GroupId group, Tier tier) const {
@@ -125,20 +150,29 @@ AllowedPorts Compiled::ports_for(GroupId group, PeerId peer, PortSetId granted) 
 
 std::pair<TierPorts, TierPorts> Compiled::tier_ports(TierListId id, PeerId peer) {
   const TierList& list = tier_lists[id.index()];
-  NamedPortsId named = list.named_ports;
-  if (list.direction == Direction::egress) {
-    const ClassId destination = class_of(peer);
-    named = destination.is_valid() ? names_of(destination) : NamedPortsId();
-  }
+  const NamedPortsId named = list.direction == Direction::egress ? names_of_peer(peer) : list.named_ports;
   const std::span<const std::uint32_t> words = tier_contents[list.content];
   const std::span<const std::uint32_t> ids = words.subspan(3);
   return {ports_of_tier(ids.first(words[2]), named, peer), ports_of_tier(ids.subspan(words[2]), named, peer)};
 }
 
-/// Rules top-down, policies by priority: what a rule matches is taken from what the later ones see. Policies of one
-/// priority see the same, and what they take counts together.
 TierPorts Compiled::ports_of_tier(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer) {
   TierPorts result = {PortSets::kEmpty, PortSets::kEmpty, PortSets::kEmpty};
+  // What has no place comes last in the list. It may be asked before the others or after them, so that what it takes
+  // counts beside what they take, and only what both leave goes on.
+  const bool has_both = segment_ids.size() > 1 && segments[segment_ids.back()].has_no_place();
+  PortSetId rest = take_ports(has_both ? segment_ids.first(segment_ids.size() - 1) : segment_ids, named, peer, result);
+  if (has_both) {
+    rest = port_sets.intersect(rest, take_ports(segment_ids.last(1), named, peer, result));
+  }
+  result.pass = port_sets.unite(result.pass, rest);
+  return result;
+}
+
+/// Rules top-down, policies by priority: what a rule matches is taken from what the later ones see. Policies of one
+/// priority see the same, and what they take counts together.
+PortSetId Compiled::take_ports(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer,
+                               TierPorts& result) {
   PortSetId rest = PortSets::kAll;           // of earlier priorities
   PortSetId rest_of_level = PortSets::kAll;  // what no policy of this priority has taken
   for (std::size_t i = 0; i < segment_ids.size() && rest != PortSets::kEmpty; ++i) {
@@ -165,8 +199,7 @@ TierPorts Compiled::ports_of_tier(std::span<const std::uint32_t> segment_ids, Na
       rest = rest_of_level;
     }
   }
-  result.pass = port_sets.unite(result.pass, rest_of_level);
-  return result;
+  return rest_of_level;
 }
 
 AllowedPorts Compiled::after(const TierPorts& tier, const AllowedPorts& rest) {
@@ -182,12 +215,12 @@ AllowedPorts Compiled::combine(const std::pair<TierPorts, TierPorts>& tiers, boo
 
 std::size_t Compiled::memory_bytes() const {
   std::size_t bytes = selectors.memory_bytes() + port_sets.memory_bytes();
-  for (const WordTable* table : {&namespace_sets, &ip_blocks_, &peer_rules, &port_specs, &named_ports, &peers,
-                                 &group_contents, &tier_contents}) {
+  for (const WordTable* table : {&namespace_sets, &ip_blocks_, &peer_rules, &port_specs, &selector_labels_,
+                                 &named_ports, &services, &peers, &group_contents, &tier_contents}) {
     bytes += table->memory_bytes();
   }
-  bytes += block_ranges_.capacity() * sizeof(AddressRange) + block_begins_.capacity() * sizeof(std::size_t) +
-           atom_starts.capacity() * sizeof(IpAddress);
+  bytes += selector_rows_.capacity() * 4 + block_ranges_.capacity() * sizeof(AddressRange) +
+           block_begins_.capacity() * sizeof(std::size_t) + atom_starts.capacity() * sizeof(IpAddress);
   bytes += row_labels_.capacity() * sizeof(cluster::Label) + row_begins_.capacity() * sizeof(std::size_t) +
            classes.capacity() * sizeof(PodClass) + is_key_read.capacity() / 8;
   bytes += segments.capacity() * sizeof(Segment) + groups.capacity() * sizeof(Group) +

@@ -56,6 +56,8 @@ struct Segment {
   std::uint32_t namespaces = 0;     // of an admin policy's subject, a namespace set
   SelectorId subject;
   bool uses_named_ports = false;
+  /// Whether where it stands among the tier's others is not known: a BaselineAdminNetworkPolicy.
+  bool has_no_place() const { return priority == kBaselinePriority; }
   std::vector<PolicyNumber> policies;  // in the order of their names
   std::vector<Grant> grants;           // in the order of (policy, rule); of a NetworkPolicy's equal (peer, ports) the
                                        // least
@@ -108,11 +110,14 @@ class Compiled {
   // Content.
   SelectorTable selectors;
   WordTable namespace_sets;  // [first, last) pairs
-  WordTable peer_rules;      // kind, then kAny, kStrangers: nothing; kIpBlock, kNodes: ip block; kPods: namespace
-                             // set, selector
-  WordTable port_specs;      // PortSetId of the numbers, then (name, protocol) pairs
+  WordTable peer_rules;      // kind, then kAny, kStrangers: nothing; kIpBlock, kNodes: ip block; kPods, kServices:
+                             // namespace set, selector
+  WordTable port_specs;      // PortSetId of the numbers, then (name, protocol, and << 16 the port up to which it goes
+                             // or 0) pairs
   WordTable named_ports;     // (name, protocol << 16 | number) pairs
-  WordTable peers;           // class, number of the atom; either may be none
+  WordTable services;        // namespace, label row of its selector, the ports that rules of kServices open: as names
+  WordTable peers;           // class, number of the atom; either may be none. Of a Service's address no class, and its
+                             // number in `services`
   WordTable group_contents;
   WordTable tier_contents;
   std::vector<PodClass> classes;
@@ -131,7 +136,10 @@ class Compiled {
     kPods,
     kNodes,      // addresses of a block that are no pod's
     kStrangers,  // every address that is no pod's
+    kServices,   // addresses of Services that are seen as such, by the Service's own selector
   };
+  /// Set in a name of port_specs and named_ports that stands for a rule's port as Services have it.
+  static constexpr std::uint32_t kServiceName = 0x8000'0000;
   static constexpr std::uint32_t kNone = 0xffff'ffff;
   /// Stands for the class of a node that ipBlocks do not match.
   static constexpr std::uint32_t kNodeOnly = 0xffff'fffe;
@@ -149,16 +157,21 @@ class Compiled {
   std::span<const std::uint32_t> segments_of(GroupId group, Tier tier) const;
   /// The named ports that count for a group and a peer: the destination's, or the peer's with names_on_peers.
   NamedPortsId names_for(GroupId group, PeerId peer) const;
+  /// Those of the peer; none where it is no pod.
+  NamedPortsId names_of_peer(PeerId peer) const {
+    const std::span<const std::uint32_t> words = peers[peer.value()];
+    if (words.size() > 2) {
+      return NamedPortsId(services[words[2]][2]);
+    }
+    return words[0] < kNodeOnly ? names_of(ClassId(words[0])) : NamedPortsId();
+  }
   ClassId class_of(PeerId peer) const {
     const std::uint32_t id = peers[peer.value()][0];
     return id == kNodeOnly ? ClassId() : ClassId(id);
   }
   NamedPortsId names_of(ClassId id) const { return classes[id.index()].named_ports; }
   /// All labels of the class's model; its other pods have the same under the keys that are read.
-  std::span<const cluster::Label> labels_of(ClassId id) const {
-    const std::uint32_t row = classes[id.index()].label_row;
-    return {row_labels_.data() + row_begins_[row], row_begins_[row + 1] - row_begins_[row]};
-  }
+  std::span<const cluster::Label> labels_of(ClassId id) const { return labels_of_row(classes[id.index()].label_row); }
   /// Calls visit(label) for each label of the class whose key some selector reads.
   template <class Visit>
   void for_each_read_label(ClassId id, Visit visit) const {
@@ -170,6 +183,8 @@ class Compiled {
   }
   /// A new row of labels.
   std::uint32_t add_label_row(std::span<const cluster::Label> labels);
+  /// The row of these (key, value) pairs, sorted by key: of the same pairs always the same one.
+  std::uint32_t intern_labels(std::span<const std::uint32_t> words);
   bool is_stranger(PeerId peer) const { return peers[peer.value()][0] >= kNodeOnly; }
   /// A set of addresses: ordered ranges with gaps between them.
   std::uint32_t intern_block(std::span<const AddressRange> ranges);
@@ -188,7 +203,13 @@ class Compiled {
   std::size_t memory_bytes() const;
 
  private:
+  bool matches_service(std::span<const std::uint32_t> rule, std::span<const std::uint32_t> peer) const;
+  std::span<const cluster::Label> labels_of_row(std::uint32_t row) const {
+    return {row_labels_.data() + row_begins_[row], row_begins_[row + 1] - row_begins_[row]};
+  }
   TierPorts ports_of_tier(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer);
+  /// Adds what these segments take to `result`, passes that a rule asks for included, and returns what they leave.
+  PortSetId take_ports(std::span<const std::uint32_t> segment_ids, NamedPortsId named, PeerId peer, TierPorts& result);
   AllowedPorts after(const TierPorts& tier, const AllowedPorts& rest);
 
   WordTable ip_blocks_;  // first and last address of each range
@@ -196,6 +217,8 @@ class Compiled {
   std::vector<std::size_t> block_begins_ = {0};  // one more than there are blocks
   std::vector<cluster::Label> row_labels_;
   std::vector<std::size_t> row_begins_ = {0};                     // one more than there are rows
+  WordTable selector_labels_;                                     // (key, value) pairs of Services' selectors
+  std::vector<std::uint32_t> selector_rows_;                      // by number in there: the row
   boost::unordered_flat_map<std::uint64_t, PortSetId> resolved_;  // spec << 32 | named ports
 };
 

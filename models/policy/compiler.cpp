@@ -200,6 +200,43 @@ PodEntry Compiler::entry_of(const cluster::Pod& pod, const Addresses& addresses)
   return entry;
 }
 
+PeerId Compiler::service_peer(const cluster::Cluster& cluster, const cluster::Service& service,
+                              const Addresses& addresses) {
+  constexpr std::uint32_t kNobodys = 0xffff'fffe;  // a value that no object of the cluster has
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> labels;
+  for (std::size_t i = 0; service.selector && i < service.selector->requirements.size(); ++i) {
+    const cluster::Requirement& label = service.selector->requirements[i];
+    const cluster::StringId key = cluster.strings.find(label.key);
+    const cluster::StringId value =
+        label.values.empty() ? cluster::StringId() : cluster.strings.find(label.values.front());
+    if (key.is_valid()) {
+      labels.emplace_back(key.value(), value.is_valid() ? value.value() : kNobodys);
+    }
+  }
+  std::sort(labels.begin(), labels.end());
+  row_.clear();
+  for (const auto& [key, value] : labels) {
+    row_.insert(row_.end(), {key, value});
+  }
+  const std::uint32_t row = out_.intern_labels(row_);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> opened;
+  for (const auto& [wanted, name] : rules_.service_ports()) {
+    for (const IpProtocol protocol : kProtocols) {
+      if (const Port port = service_port_for(cluster, service, protocol, wanted); port.is_valid()) {
+        opened.emplace_back(name, named_target(protocol, port));
+      }
+    }
+  }
+  std::sort(opened.begin(), opened.end());
+  row_.clear();
+  for (const auto& [name, target] : opened) {
+    row_.insert(row_.end(), {name, target});
+  }
+  const std::array face = {service.name_space.value(), row, out_.named_ports.intern(row_).id};
+  const std::array peer = {kNone, addresses.number_at(service.cluster_ip), out_.services.intern(face).id};
+  return PeerId(out_.peers.intern(peer).id);
+}
+
 std::size_t Compiler::memory_bytes() const {
   std::size_t bytes = parts_.capacity() * sizeof(Part) + slots_.capacity() * sizeof(Slot) + slot_keys_.memory_bytes();
   for (const Part& part : parts_) {

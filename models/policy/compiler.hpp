@@ -25,6 +25,11 @@
 
 namespace podwire::policy {
 
+/// How a named port is kept in Compiled::named_ports.
+inline std::uint32_t named_target(IpProtocol protocol, Port port) {
+  return static_cast<std::uint32_t>(protocol) << 16 | port.number();
+}
+
 class Compiler {
  public:
   Compiler(Compiled& out, const cni::PolicySemantics& semantics);
@@ -37,6 +42,10 @@ class Compiler {
   /// scan of all pods where the cluster, a label that selectors read, or an atom is new.
   View next(View& before, const cluster::Cluster& cluster, const PolicySet& policies, const DomainTable* names,
             const PolicyChanges& changes);
+
+  /// The peer that a Service's address is where it is seen as such: rules of selectors open it by the Service's own
+  /// selector. Of any state of the history, after it was compiled. O(ports that such rules name × backends).
+  PeerId service_peer(const cluster::Cluster& cluster, const cluster::Service& service, const Addresses& addresses);
 
   std::size_t memory_bytes() const;
 

@@ -4,20 +4,43 @@
 
 namespace podwire::policy {
 
+namespace {
+
+bool has_negation(const cluster::LabelSelector& selector) {
+  return std::any_of(selector.requirements.begin(), selector.requirements.end(), [](const cluster::Requirement& r) {
+    return r.op == cluster::SelectorOperator::not_in || r.op == cluster::SelectorOperator::does_not_exist;
+  });
+}
+
+}  // namespace
+
 bool is_rejected(const NetworkPolicy& policy, const cni::PolicySemantics& semantics) {
   if (!semantics.rejects_policies_with_sctp && !semantics.rejects_policies_with_any_port &&
-      !semantics.rejects_policies_with_named_ports) {
+      !semantics.rejects_policies_with_named_ports && !semantics.rejects_policies_with_except &&
+      !semantics.rejects_policies_with_negation && !semantics.rejects_policies_with_selectors) {
     return false;
+  }
+  if (semantics.rejects_policies_with_negation && has_negation(policy.pod_selector)) {
+    return true;
   }
   const auto is_refused = [&](const PortRule& port) {
     return (semantics.rejects_policies_with_sctp && port.protocol == IpProtocol::sctp) ||
            (semantics.rejects_policies_with_any_port && port.is_all()) ||
            (semantics.rejects_policies_with_named_ports && !port.name.empty());
   };
+  const auto is_refused_peer = [&](const PeerRule& peer) {
+    return (semantics.rejects_policies_with_except && peer.ip_block && !peer.ip_block->except.empty()) ||
+           (semantics.rejects_policies_with_selectors && !peer.ip_block) ||
+           (semantics.rejects_policies_with_negation &&
+            ((peer.pod_selector && has_negation(*peer.pod_selector)) ||
+             (peer.namespace_selector && has_negation(*peer.namespace_selector))));
+  };
   // The plugin parses the whole object: rules of a direction that the policy does not isolate count too.
   return std::any_of(std::begin(kDirections), std::end(kDirections), [&](Direction direction) {
-    return std::any_of(policy.rules(direction).begin(), policy.rules(direction).end(),
-                       [&](const Rule& rule) { return std::any_of(rule.ports.begin(), rule.ports.end(), is_refused); });
+    return std::any_of(policy.rules(direction).begin(), policy.rules(direction).end(), [&](const Rule& rule) {
+      return std::any_of(rule.ports.begin(), rule.ports.end(), is_refused) ||
+             std::any_of(rule.peers.begin(), rule.peers.end(), is_refused_peer);
+    });
   });
 }
 
@@ -29,6 +52,8 @@ bool is_in_force(AdminKind kind, const cni::PolicySemantics& semantics) {
       return kind != AdminKind::cluster_network_policy;
     case cni::AdminTiers::v1alpha2:
       return kind == AdminKind::cluster_network_policy;
+    case cni::AdminTiers::admin_alone:
+      return kind == AdminKind::admin_network_policy;
     case cni::AdminTiers::ignored:
       break;
   }

@@ -101,6 +101,13 @@ void PolicyEngine::Impl::find_unmodelled() {
     first = std::min(first, static_cast<std::uint32_t>(i));
   }
   sees_services = semantics.enforcement_point == cni::EnforcementPoint::before_dnat;
+  for (std::size_t s = 0; sees_services && semantics.selectors_open_services && s < cluster->services.size(); ++s) {
+    if (const IpAddress ip = cluster->services[s].cluster_ip; !ip.is_unspecified()) {
+      services.push_back({.ip = ip, .service = static_cast<std::uint32_t>(s), .peer = {}});
+    }
+  }
+  std::stable_sort(services.begin(), services.end(),
+                   [](const KnownService& a, const KnownService& b) { return a.ip < b.ip; });
   is_plain = !has_unmodelled && semantics.is_enforced && semantics.policy_map_entries == 0;
 }
 
@@ -140,14 +147,25 @@ PeerId PolicyEngine::Impl::seen_peer(Direction direction, const Peer& subject, c
   if (is_self && direction == Direction::egress && semantics.hairpin == cni::Hairpin::world) {
     return view.addresses->peer_at(other.service_ip);
   }
-  if (sees_service(direction, other)) {
-    const std::uint32_t atom = view.addresses->number_at(other.service_ip);
-    const PodEntry* entry = other.pod.is_valid() ? &view.pods[other.pod.index()] : nullptr;
-    const ClassId id = entry == nullptr || entry->is_stranger ? ClassId() : compiled.class_of(entry->peer);
-    return id.is_valid() ? PeerId(compiled.peers.intern(std::array{id.value(), atom}).id)
-                         : view.addresses->peer_at(other.service_ip);
+  return sees_service(direction, other) ? service_peer(other.service_ip) : peer_of(other);
+}
+
+const cluster::Service* PolicyEngine::Impl::service_at(IpAddress ip) const {
+  const auto at = std::lower_bound(services.begin(), services.end(), ip,
+                                   [](const KnownService& known, IpAddress wanted) { return known.ip < wanted; });
+  return at == services.end() || at->ip != ip ? nullptr : &cluster->services[at->service];
+}
+
+PeerId PolicyEngine::Impl::service_peer(IpAddress ip) {
+  const auto at = std::lower_bound(services.begin(), services.end(), ip,
+                                   [](const KnownService& known, IpAddress wanted) { return known.ip < wanted; });
+  if (at == services.end() || at->ip != ip) {
+    return view.addresses->peer_at(ip);  // no selector knows it
   }
-  return peer_of(other);
+  if (!at->peer.is_valid()) {
+    at->peer = history.compiler.service_peer(*cluster, cluster->services[at->service], *view.addresses);
+  }
+  return at->peer;
 }
 
 bool PolicyEngine::Impl::is_own_node(const Peer& subject, const Peer& other) const {
@@ -162,8 +180,9 @@ bool PolicyEngine::Impl::is_own_node(const Peer& subject, const Peer& other) con
 PolicyEngine::Impl::Preliminary PolicyEngine::Impl::preliminary(Direction direction, const Peer& subject,
                                                                 const Peer& other) {
   const bool is_hairpin = (subject.is_through_service() || other.is_through_service()) && semantics.is_enforced;
-  if (subject.pod.is_valid() && subject.pod == other.pod &&
-      (!is_hairpin || semantics.hairpin == cni::Hairpin::allowed)) {
+  const bool is_let_through = semantics.hairpin == cni::Hairpin::allowed ||
+                              (semantics.hairpin == cni::Hairpin::egress && direction == Direction::ingress);
+  if (subject.pod.is_valid() && subject.pod == other.pod && (!is_hairpin || is_let_through)) {
     return {.verdict = {.cause = Cause::same_pod}};
   }
   if (has_unmodelled) {
@@ -281,7 +300,10 @@ std::string PolicyEngine::deciding_rule(Direction direction, const Verdict& verd
     case Cause::default_deny:
       return "default deny " + way + " (" + policy_name(verdict.policy) + ")";
     case Cause::conflict:
-      return policy_name(verdict.policy) + " and " + policy_name(verdict.rival()) + " of equal priority disagree";
+      return policy_name(verdict.policy) + " and " + policy_name(verdict.rival()) +
+             (admin_policy(verdict.rival()).priority == admin_policy(verdict.policy).priority
+                  ? " of equal priority disagree"
+                  : ", whose order is not known, disagree");
     case Cause::unresolved:
       return policy_name(verdict.policy) + " " + way + " rule " + std::to_string(verdict.rule) +
              " asks for unresolved domain names";
@@ -330,6 +352,7 @@ void PolicyEngine::release() {
   impl_->view = View();
   impl_->map_entries = MapEntries();
   impl_->unmodelled_by_namespace = {};
+  impl_->services = {};
 }
 
 const View& PolicyEngine::view() const {

@@ -55,6 +55,9 @@ struct PolicyEngine::Impl {
   PeerId seen_peer(Direction direction, const Peer& subject, const Peer& other);
   /// Whether egress sees the Service that was dialled, not the backend.
   bool sees_service(Direction direction, const Peer& other) const;
+  /// The Service whose address that is, as far as rules of selectors know one; null otherwise.
+  const cluster::Service* service_at(IpAddress ip) const;
+  PeerId service_peer(IpAddress ip);
   bool is_own_node(const Peer& subject, const Peer& other) const;
   /// The port map of a cell.
   std::uint32_t cell(GroupId group, PeerId peer) {
@@ -77,6 +80,12 @@ struct PolicyEngine::Impl {
   MapEntries map_entries;
   bool is_plain = false;       // the profile enforces all that policies say, and every object is modelled
   bool sees_services = false;  // egress is judged before a Service's address is translated
+  struct KnownService {
+    IpAddress ip;
+    std::uint32_t service = 0;
+    PeerId peer;  // none: not asked for yet
+  };
+  std::vector<KnownService> services;  // by address, where rules of selectors open them
   bool has_unmodelled = false;
   std::uint32_t unmodelled_everywhere = kNone;         // the first that reaches every namespace
   std::vector<std::uint32_t> unmodelled_by_namespace;  // the first in each

@@ -73,6 +73,10 @@ std::string rule_text(const PolicyEngine& engine, Direction direction, PolicyInd
 
 std::string unknown_text(const PolicyEngine& engine, Direction direction, const Verdict& verdict) {
   const AdminPolicy& policy = engine.admin_policy(verdict.policy);
+  if (verdict.cause == Cause::conflict && engine.admin_policy(verdict.rival()).priority != policy.priority) {
+    return fmt::format("unknown: {} and {} both match and disagree, and which of them comes first is not known",
+                       printable(policy.full_name()), printable(engine.policy_name(verdict.rival())));
+  }
   if (verdict.cause == Cause::conflict) {
     return fmt::format("unknown: {} and {} both match, have priority {} in the {} tier and disagree",
                        printable(policy.full_name()), printable(engine.policy_name(verdict.rival())), policy.priority,
@@ -204,16 +208,26 @@ Explanation PolicyEngine::explain(Direction direction, const Peer& subject, cons
     }
   }
   Peer seen = other;
-  if (subject.pod.is_valid() && subject.pod == other.pod && direction == Direction::egress &&
-      other.is_through_service() && profile().policy.hairpin == cni::Hairpin::world) {
-    seen = {.pod = {}, .node = {}, .ip = other.service_ip};  // the world, not the pod itself
+  const cluster::Service* service = nullptr;
+  const bool is_world = subject.pod.is_valid() && subject.pod == other.pod && direction == Direction::egress &&
+                        other.is_through_service() && profile().policy.hairpin == cni::Hairpin::world;
+  if (is_world || impl_->sees_service(direction, other)) {
+    seen = {.pod = {}, .node = {}, .ip = other.service_ip};  // not the pod
+    service = is_world ? nullptr : impl_->service_at(other.service_ip);
   }
   const PodEntry* entry = seen.pod.is_valid() ? &pods[seen.pod.index()] : nullptr;
   const bool is_dialled = impl_->sees_service(direction, other) && other.service_port.is_valid();
   const PeerId seen_peer = impl_->seen_peer(direction, subject, other);
   const bool is_node_only = impl_->compiled.peers[seen_peer.value()][0] == Compiled::kNodeOnly;
-  const RuleJudge judge(*this, entry, direction, subject, seen, is_node_only, protocol,
-                        is_dialled ? other.service_port : port, impl_->names);
+  const RuleJudge judge(*this, {.other_entry = entry,
+                                .service = service,
+                                .direction = direction,
+                                .subject = subject,
+                                .other = seen,
+                                .is_node_only = is_node_only,
+                                .protocol = protocol,
+                                .port = is_dialled ? other.service_port : port,
+                                .names = impl_->names});
   switch (result.verdict.cause) {
     case Cause::no_policy:
       result.text = fmt::format("allowed: no policy isolates {} for {}", whom, to_string(direction));

@@ -53,6 +53,9 @@ std::uint64_t MapEntries::of_rule(const Compiled& compiled, PeerRuleId rule) {
   if (words[0] == Compiled::kIpBlock) {
     return compiled.ranges_of_block(words[1]).size();
   }
+  if (words[0] == Compiled::kServices) {
+    return 0;  // no identities
+  }
   const auto [known, is_new] = by_rule_.try_emplace(rule.value(), 0);
   if (!is_new) {
     return known->second;

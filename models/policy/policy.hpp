@@ -129,8 +129,10 @@ struct AdminPolicy {
   const std::vector<AdminRule>& rules(Direction d) const { return d == Direction::ingress ? ingress : egress; }
 };
 
-/// A BaselineAdminNetworkPolicy has no priority. Beside ClusterNetworkPolicies of the Baseline tier, which no
-/// implementation has at once, it comes last (guess: the texts are silent).
+/// A BaselineAdminNetworkPolicy has no priority. Beside ClusterNetworkPolicies of the Baseline tier its place is not
+/// known: the APIs' texts are silent, and the one plugin that reads both (antrea-io/antrea
+/// docs/cluster-network-policy.md, both gates on) says of each that it comes last. It is listed last, and a verdict
+/// that depends on it is unknown.
 inline constexpr std::uint16_t kBaselinePriority = 1001;
 
 /// The order of evaluation: by (tier, priority, name, kind).

@@ -131,10 +131,10 @@ void PortMaps::collect_tier(Compiled& compiled, std::span<const std::uint32_t> s
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const Segment& segment = compiled.segments[segments[i]];
     if (i > 0 && segment.priority != compiled.segments[segments[i - 1]].priority) {
-      if (is_decided) {
-        return;
-      }
       ++level;
+    }
+    if (is_decided && tier_rules_.back().level != level && !segment.has_no_place()) {
+      continue;
     }
     for (const Grant& grant : segment.grants) {
       if (!compiled.peer_matches(grant.peer, peer)) {
@@ -146,6 +146,7 @@ void PortMaps::collect_tier(Compiled& compiled, std::span<const std::uint32_t> s
                              .rule = grant.rule,
                              .action = grant.action,
                              .is_uncertain = grant.is_uncertain,
+                             .has_no_place = segment.has_no_place(),
                              .ports = ports});
       if (ports == PortSets::kAll && !grant.is_uncertain) {
         is_decided = true;
@@ -155,9 +156,42 @@ void PortMaps::collect_tier(Compiled& compiled, std::span<const std::uint32_t> s
   }
 }
 
+PortMaps::Deciding PortMaps::find(const Compiled& compiled, std::uint32_t key, bool has_no_place,
+                                  const Verdict& rest) const {
+  const auto action_of = [&](const TierRule& rule) {
+    return rule.action == RuleAction::pass    ? rest.action
+           : rule.action == RuleAction::allow ? Action::allow
+                                              : Action::deny;
+  };
+  Deciding found;
+  PolicyNumber answered;  // has certainly matched: its further rules do not count
+  for (const TierRule& rule : tier_rules_) {
+    if (rule.has_no_place != has_no_place) {
+      continue;
+    }
+    if (found.sure != nullptr && rule.level != found.sure->level) {
+      break;
+    }
+    if (rule.policy == answered || !holds(compiled.port_sets[rule.ports], key)) {
+      continue;
+    }
+    if (rule.is_uncertain) {
+      found.doubt = found.doubt != nullptr ? found.doubt : &rule;
+      continue;
+    }
+    answered = rule.policy;
+    if (found.sure == nullptr) {
+      found.sure = &rule;
+    } else if (found.rival == nullptr && action_of(rule) != action_of(*found.sure)) {
+      found.rival = &rule;
+    }
+  }
+  return found;
+}
+
 /// The verdict of the rules in tier_rules_ for one key; `rest` is what comes after the tier. Of one priority an
-/// implementation may apply any policy that matches, and a domain name may match or not: the verdict is known where
-/// all of that comes to the same.
+/// implementation may apply any policy that matches, a policy without a place may be asked before the others or after
+/// them, and a domain name may match or not: the verdict is known where all of that comes to the same.
 Verdict PortMaps::judge(const Compiled& compiled, Tier tier, std::uint32_t key, const Verdict& rest) const {
   const auto verdict_of = [&](const TierRule& rule) {
     return rule.action == RuleAction::pass
@@ -168,42 +202,29 @@ Verdict PortMaps::judge(const Compiled& compiled, Tier tier, std::uint32_t key, 
                          .policy = as_index(rule.policy),
                          .tier = tier};
   };
-  const TierRule* sure = nullptr;   // of the first policy that certainly matches
-  const TierRule* rival = nullptr;  // of the first other of its priority that comes to something else
-  const TierRule* doubt = nullptr;  // the first that may match
-  PolicyNumber answered;            // has certainly matched: its further rules do not count
-  for (const TierRule& rule : tier_rules_) {
-    if (sure != nullptr && rule.level != sure->level) {
-      break;
-    }
-    if (rule.policy == answered || !holds(compiled.port_sets[rule.ports], key)) {
-      continue;
-    }
-    if (rule.is_uncertain) {
-      doubt = doubt != nullptr ? doubt : &rule;
-      continue;
-    }
-    answered = rule.policy;
-    if (sure == nullptr) {
-      sure = &rule;
-    } else if (rival == nullptr && verdict_of(rule).action != verdict_of(*sure).action) {
-      rival = &rule;
-    }
+  Deciding found = find(compiled, key, false, rest);
+  const Deciding placeless = find(compiled, key, true, rest);
+  if (found.sure == nullptr) {
+    found.sure = placeless.sure;
+  } else if (found.rival == nullptr && placeless.sure != nullptr &&
+             verdict_of(*placeless.sure).action != verdict_of(*found.sure).action) {
+    found.rival = placeless.sure;
   }
-  const Verdict first = sure != nullptr ? verdict_of(*sure) : rest;
-  if (rival != nullptr) {
+  found.doubt = found.doubt != nullptr ? found.doubt : placeless.doubt;
+  const Verdict first = found.sure != nullptr ? verdict_of(*found.sure) : rest;
+  if (found.rival != nullptr) {
     return {.action = Action::unknown,
             .cause = Cause::conflict,
-            .rule = sure->rule,
-            .policy = as_index(sure->policy),
-            .unmodelled = rival->policy.value(),
+            .rule = found.sure->rule,
+            .policy = as_index(found.sure->policy),
+            .unmodelled = found.rival->policy.value(),
             .tier = tier};
   }
-  if (doubt != nullptr && !first.is_allowed()) {
+  if (found.doubt != nullptr && !first.is_allowed()) {
     return {.action = Action::unknown,
             .cause = Cause::unresolved,
-            .rule = doubt->rule,
-            .policy = as_index(doubt->policy),
+            .rule = found.doubt->rule,
+            .policy = as_index(found.doubt->policy),
             .tier = tier};
   }
   return first;

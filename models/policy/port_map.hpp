@@ -76,7 +76,14 @@ class PortMaps {
     std::uint16_t rule = 0;
     RuleAction action = RuleAction::allow;
     bool is_uncertain = false;
+    bool has_no_place = false;  // Segment::has_no_place
     PortSetId ports;
+  };
+  /// What of the tier's rules concerns a key, of those that have a place or of those that have none.
+  struct Deciding {
+    const TierRule* sure = nullptr;   // of the first policy that certainly matches
+    const TierRule* rival = nullptr;  // of the first other of its priority that comes to something else
+    const TierRule* doubt = nullptr;  // the first that may match
   };
   struct Piece {
     std::uint32_t first = 0;  // keys, inclusive
@@ -97,6 +104,7 @@ class PortMaps {
   void collect_tier(Compiled& compiled, std::span<const std::uint32_t> segments, NamedPortsId named, PeerId peer);
   void lay_over(Compiled& compiled, std::span<const std::uint32_t> segments, Tier tier, NamedPortsId named,
                 PeerId peer);
+  Deciding find(const Compiled& compiled, std::uint32_t key, bool has_no_place, const Verdict& rest) const;
   Verdict judge(const Compiled& compiled, Tier tier, std::uint32_t key, const Verdict& rest) const;
   static void append(Runs& runs, std::uint32_t first, const Verdict& verdict);
 

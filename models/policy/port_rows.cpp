@@ -223,7 +223,11 @@ void PortRows::load_egress(GroupId group) {
   }
   for (const std::uint32_t s : compiled_.segments_of(group)) {
     for (const Grant& grant : compiled_.segments[s].grants) {
-      if (compiled_.peer_rules[grant.peer.value()][0] != Compiled::kAny) {
+      const std::uint32_t kind = compiled_.peer_rules[grant.peer.value()][0];
+      if (kind == Compiled::kServices) {
+        continue;  // the rows are about what is dialled as what it is
+      }
+      if (kind != Compiled::kAny) {
         for_each_matching_pod_peer(grant.peer, [&](PeerId peer) {
           PortSetId& ports = to_peer_[peer.index()];
           if (ports == PortSets::kEmpty) {
@@ -243,8 +247,7 @@ void PortRows::load_egress(GroupId group) {
 
 PortSetId PortRows::with_anyone(PeerId peer, PortSetId granted) {
   granted = compiled_.port_sets.unite(granted, to_anyone_);
-  const ClassId id = compiled_.class_of(peer);
-  const NamedPortsId names = id.is_valid() ? compiled_.names_of(id) : NamedPortsId();
+  const NamedPortsId names = compiled_.names_of_peer(peer);
   for (const PortSpecId spec : named_to_anyone_) {
     granted = compiled_.port_sets.unite(granted, compiled_.resolve(spec, names));
   }

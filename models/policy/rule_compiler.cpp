@@ -117,6 +117,14 @@ Part RuleCompiler::compile(PolicyNumber number, const AdminPolicy& policy) {
                                     .rule = static_cast<std::uint16_t>(r),
                                     .action = rules[r].action,
                                     .is_uncertain = has_domains && !is_resolved(peer)});
+          if (const PeerRuleId services = opens_services(direction) ? services_rule(id) : PeerRuleId();
+              services.is_valid()) {
+            part.grants[d].push_back({.peer = services,
+                                      .ports = service_port_spec(rules[r].ports),
+                                      .policy = number,
+                                      .rule = static_cast<std::uint16_t>(r),
+                                      .action = rules[r].action});
+          }
         }
       }
     }
@@ -132,6 +140,11 @@ void RuleCompiler::add_rule(Part& part, Direction direction, std::uint16_t numbe
       const PortSpecId ports = port_spec(*in_force);
       part.uses_named_ports[d] = part.uses_named_ports[d] || out_.has_names(ports);
       part.grants[d].push_back({.peer = peer, .ports = ports, .policy = number_, .rule = number});
+      if (const PeerRuleId services = opens_services(direction) ? services_rule(peer) : PeerRuleId();
+          services.is_valid()) {
+        part.grants[d].push_back(
+            {.peer = services, .ports = service_port_spec(*in_force), .policy = number_, .rule = number});
+      }
     }
   };
   if (rule.peers.empty()) {
@@ -215,6 +228,16 @@ PeerRuleId RuleCompiler::pods_rule(std::uint32_t namespaces, const cluster::Labe
     return {};
   }
   return PeerRuleId(out_.peer_rules.intern(std::array<std::uint32_t, 3>{Compiled::kPods, namespaces, pods.value()}).id);
+}
+
+/// The Services that a rule of selectors matches; none of another rule.
+PeerRuleId RuleCompiler::services_rule(PeerRuleId pods) {
+  const std::span<const std::uint32_t> words = out_.peer_rules[pods.value()];
+  if (words[0] != Compiled::kPods) {
+    return {};
+  }
+  const std::array<std::uint32_t, 3> same = {Compiled::kServices, words[1], words[2]};
+  return PeerRuleId(out_.peer_rules.intern(same).id);
 }
 
 /// The addresses an admin peer names; none for a peer of pods and for domain names that are not resolved.
@@ -338,9 +361,36 @@ PortSpecId RuleCompiler::port_spec(const std::vector<PortRule>& ports) {
       ranges.push_back({.protocol = port.protocol, .first = port.first.number(), .last = last.number()});
     }
   }
+  return port_spec(ports.empty(), std::move(ranges), std::move(names));
+}
+
+/// The same as Services have it: each port stands for one of the Service's. The end of a range is taken as it is
+/// written, whatever the port it begins with leads to (endpoints.go: Port is looked up, EndPort copied).
+PortSpecId RuleCompiler::service_port_spec(const std::vector<PortRule>& ports) {
+  std::vector<PortSet::Range> ranges;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> names;
+  for (const PortRule& port : ports) {
+    if (port.is_all()) {
+      ranges.push_back({.protocol = port.protocol, .first = 1, .last = 65535});
+      continue;
+    }
+    const auto next = static_cast<std::uint32_t>(service_ports_.size()) | Compiled::kServiceName;
+    const auto [entry, is_new] = service_ports_.try_emplace({.name = port.name, .number = port.first}, next);
+    const std::uint32_t last = port.last > port.first ? port.last.number() : 0u;
+    for (const IpProtocol protocol : kProtocols) {
+      if (port.has_any_protocol || protocol == port.protocol) {
+        names.emplace_back(entry->second, last << 16 | static_cast<std::uint32_t>(protocol));
+      }
+    }
+  }
+  return port_spec(ports.empty(), std::move(ranges), std::move(names));
+}
+
+PortSpecId RuleCompiler::port_spec(bool is_every_port, std::vector<PortSet::Range> ranges,
+                                   std::vector<std::pair<std::uint32_t, std::uint32_t>> names) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  const PortSetId numbers = ports.empty() ? PortSets::kAll : out_.port_sets.intern(PortSet::of(std::move(ranges)));
+  const PortSetId numbers = is_every_port ? PortSets::kAll : out_.port_sets.intern(PortSet::of(std::move(ranges)));
   Words words = {numbers.value()};
   for (const auto& [name, protocol] : names) {
     words.insert(words.end(), {name, protocol});

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "models/policy/compiled.hpp"
+#include "models/policy/service_ports.hpp"
 
 namespace podwire::policy {
 
@@ -57,6 +59,8 @@ class RuleCompiler {
     }
     return entry->second;
   }
+  /// The ports of rules that open Services, with the names they have in port specs.
+  const std::map<RulePort, std::uint32_t>& service_ports() const { return service_ports_; }
 
  private:
   using Words = std::vector<std::uint32_t>;
@@ -76,6 +80,14 @@ class RuleCompiler {
   std::uint32_t find_matches(SelectorId selector);
   void index_namespaces();
   PortSpecId port_spec(const std::vector<PortRule>& ports);
+  PortSpecId port_spec(bool is_every_port, std::vector<PortSet::Range> ranges,
+                       std::vector<std::pair<std::uint32_t, std::uint32_t>> names);
+  PortSpecId service_port_spec(const std::vector<PortRule>& ports);
+  bool opens_services(Direction direction) const {
+    return direction == Direction::egress && semantics_.selectors_open_services &&
+           semantics_.enforcement_point == cni::EnforcementPoint::before_dnat;
+  }
+  PeerRuleId services_rule(PeerRuleId pods);
 
   Compiled& out_;
   const cni::PolicySemantics& semantics_;
@@ -91,6 +103,7 @@ class RuleCompiler {
   boost::unordered_flat_map<std::string, std::uint32_t> port_names_;
   std::vector<bool> is_port_name_used_;  // by number: rules use it
   std::size_t used_port_names_ = 0;
+  std::map<RulePort, std::uint32_t> service_ports_;
   std::vector<std::uint32_t> sets_;  // by selector: the namespaces it matches; none: not asked for
   bool has_index_ = false;
   bool is_index_stale_ = false;  // label changes end its use

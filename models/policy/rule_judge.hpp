@@ -13,6 +13,7 @@
 #include "models/policy/deviations.hpp"
 #include "models/policy/engine.hpp"
 #include "models/policy/engine_impl.hpp"
+#include "models/policy/service_ports.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::policy {
@@ -46,24 +47,33 @@ inline std::string requirement_text(const cluster::Requirement& requirement) {
 /// Judges rules for one connection.
 class RuleJudge {
  public:
-  RuleJudge(const PolicyEngine& engine, const PodEntry* other_entry, Direction direction, const Peer& subject,
-            const Peer& other, bool is_node_only, IpProtocol protocol, Port port, const DomainTable* names)
+  struct Question {
+    const PodEntry* other_entry = nullptr;      // null: no pod
+    const cluster::Service* service = nullptr;  // whose address `other` is, where selectors know it; null otherwise
+    Direction direction = Direction::ingress;
+    Peer subject;
+    Peer other;                 // as it is seen
+    bool is_node_only = false;  // it is a node, and ipBlocks match none
+    IpProtocol protocol = IpProtocol::tcp;
+    Port port;                           // as it is seen
+    const DomainTable* names = nullptr;  // null: not known
+  };
+  RuleJudge(const PolicyEngine& engine, const Question& q)
       : engine_(engine),
         cluster_(engine.cluster()),
-        other_(other),
-        destination_(direction == Direction::ingress ? subject : other),
-        is_destination_stranger_(direction == Direction::egress &&
-                                 (other_entry == nullptr || other_entry->is_stranger)),
+        other_(q.other),
+        destination_(q.direction == Direction::ingress ? q.subject : q.other),
+        is_destination_stranger_(q.direction == Direction::egress &&
+                                 (q.other_entry == nullptr || q.other_entry->is_stranger)),
         semantics_(engine.profile().policy),
-        sees_service_(direction == Direction::egress && other.is_through_service() &&
-                      semantics_.enforcement_point == cni::EnforcementPoint::before_dnat),
-        is_named_by_other_(direction == Direction::ingress &&
+        is_named_by_other_(q.direction == Direction::ingress &&
                            semantics_.named_ports_resolve_on == cni::NamedPortsOn::source_pods),
-        is_node_only_(is_node_only),
-        other_entry_(other_entry),
-        protocol_(protocol),
-        port_(port),
-        names_(names) {}
+        is_node_only_(q.is_node_only),
+        other_entry_(q.other_entry),
+        service_(q.service),
+        protocol_(q.protocol),
+        port_(q.port),
+        names_(q.names) {}
 
   /// Each peer with the ports that are in force for it.
   Judgement judge(const NetworkPolicy& policy, const Rule& rule) const {
@@ -71,28 +81,35 @@ class RuleJudge {
       return with(judge_policy_ports(rule, false), {.criteria = 2});
     }
     return best_peer(rule.peers, [&](const PeerRule& peer) {
-      return with(judge_policy_ports(rule, peer.ip_block.has_value()), judge_peer(policy, peer));
+      const bool is_block = peer.ip_block.has_value();
+      return with(service_ != nullptr && !is_block ? judge_service_ports(rule.ports, rule.span, true)
+                                                   : judge_policy_ports(rule, is_block),
+                  judge_peer(policy, peer));
     });
   }
 
   /// Of the admin and baseline tiers.
   Judgement judge(const AdminRule& rule) const {
-    return with_ports(best_peer(rule.peers, [&](const AdminPeer& peer) { return judge_peer(peer, rule.action); }),
-                      rule.ports, rule.span);
+    const auto judge_one = [&](const AdminPeer& peer) {
+      const bool is_of_pods = peer.kind == AdminPeer::Kind::namespaces || peer.kind == AdminPeer::Kind::pods;
+      return with(service_ != nullptr && is_of_pods ? judge_service_ports(rule.ports, rule.span, false)
+                                                    : judge_ports(rule.ports, rule.span),
+                  judge_peer(peer, rule.action));
+    };
+    return rule.peers.empty() ? with(judge_ports(rule.ports, rule.span), {.criteria = 2})
+                              : best_peer(rule.peers, judge_one);
   }
 
  private:
   bool is_selectable() const { return other_entry_ != nullptr && !other_entry_->is_stranger; }
 
-  IpAddress other_ip() const { return sees_service_ ? other_.service_ip : own_ip(); }
-  IpAddress own_ip() const { return other_.pod.is_valid() ? cluster_.pods[other_.pod.index()].ip : other_.ip; }
+  IpAddress other_ip() const { return other_.pod.is_valid() ? cluster_.pods[other_.pod.index()].ip : other_.ip; }
 
+  std::string service_text() const {
+    return printable(cluster_.namespaces[service_->name_space.index()].name + "/" + service_->name);
+  }
   std::string other_text() const {
     return other_.pod.is_valid() ? printable(cluster_.full_pod_name(other_.pod)) : other_.ip.to_string();
-  }
-
-  Judgement with_ports(Judgement peer, const std::vector<PortRule>& wanted, Span rule_span) const {
-    return with(judge_ports(wanted, rule_span), std::move(peer));
   }
 
   static Judgement with(const Judgement& ports, Judgement peer) {
@@ -168,6 +185,9 @@ class RuleJudge {
   }
 
   Judgement judge_admin_pods(const AdminPeer& peer) const {
+    if (service_ != nullptr) {
+      return judge_service({.namespace_selector = &peer.namespace_selector, .pod_selector = &peer.pod_selector});
+    }
     if (!is_selectable()) {
       const std::string selectors = peer.kind == AdminPeer::Kind::pods
                                         ? "podSelector " + printable(peer.pod_selector.to_string())
@@ -206,7 +226,7 @@ class RuleJudge {
 
   /// Why the other end is known by no address; "" where it is.
   std::string no_address_text(std::string_view what, std::string_view matches) const {
-    if (is_selectable() && !sees_service_ && !semantics_.ip_block_matches_pods) {
+    if (is_selectable() && !semantics_.ip_block_matches_pods) {
       return fmt::format("{} {} no pod under the profile {}", what, matches, engine_.profile().name);
     }
     if (is_node_only_) {
@@ -260,7 +280,78 @@ class RuleJudge {
     return {.criteria = 2};
   }
 
+  /// What selectors ask of a Service's address.
+  struct ServiceSelectors {
+    const cluster::LabelSelector* namespace_selector = nullptr;  // null: those of `name_space`
+    const cluster::LabelSelector* pod_selector = nullptr;        // null: all
+    std::string_view name_space = {};
+    Span span = {};
+  };
+  Judgement judge_service(const ServiceSelectors& wanted) const {
+    const cluster::Namespace& name_space = cluster_.namespaces[service_->name_space.index()];
+    Judgement result;
+    if (wanted.namespace_selector != nullptr) {
+      result = judge_selector(*wanted.namespace_selector, "namespaceSelector", name_space.labels,
+                              "namespace " + printable(name_space.name));
+    } else if (name_space.name != wanted.name_space) {
+      result = {.holds = false,
+                .failure = fmt::format("a podSelector without a namespaceSelector opens Services of namespace {} only, "
+                                       "not {}",
+                                       printable(wanted.name_space), service_text()),
+                .span = wanted.span};
+    }
+    if (!result.holds) {
+      return result;
+    }
+    result.criteria = 1;
+    if (wanted.pod_selector != nullptr && !selects_service(*wanted.pod_selector, *service_)) {
+      result.holds = false;
+      result.failure = fmt::format(
+          "podSelector {} does not match Service {} ({})", printable(wanted.pod_selector->to_string()), service_text(),
+          service_->selector ? "its selector: " + printable(service_->selector->to_string()) : "it has no selector");
+      result.span = wanted.pod_selector->span;
+    }
+    result.criteria += result.holds ? 1 : 0;
+    return result;
+  }
+
+  /// Which of the Service's ports a rule's ports open.
+  Judgement judge_service_ports(const std::vector<PortRule>& ports, Span rule_span, bool is_of_network_policy) const {
+    std::vector<std::string> accepted;
+    for (const PortRule& wanted : ports) {
+      const auto in_force = is_of_network_policy ? port_in_force(wanted, false, semantics_) : wanted;
+      if (!in_force || (wanted.protocol != protocol_ && !wanted.has_any_protocol)) {
+        accepted.push_back(port_text(wanted));
+        continue;
+      }
+      const Port first =
+          service_port_for(cluster_, *service_, protocol_, {.name = in_force->name, .number = in_force->first});
+      if (in_force->is_all() ||
+          (first.is_valid() && first <= port_ &&
+           port_ <= (in_force->last > in_force->first ? std::max(first, in_force->last) : first))) {
+        return {};
+      }
+      accepted.push_back(fmt::format("{} ({})", port_text(wanted),
+                                     first.is_valid()
+                                         ? fmt::format("port {} of the Service leads there", first.number())
+                                         : "no port of the Service leads there"));
+    }
+    if (accepted.empty()) {
+      return {};
+    }
+    return {.holds = false,
+            .failure = fmt::format("port {} {} of Service {} is not behind {}", to_string(protocol_), port_.number(),
+                                   service_text(), fmt::join(accepted, ", ")),
+            .span = ports.front().span.is_known() ? ports.front().span : rule_span};
+  }
+
   Judgement judge_selectors(const NetworkPolicy& policy, const PeerRule& peer) const {
+    if (service_ != nullptr) {
+      return judge_service({.namespace_selector = peer.namespace_selector ? &*peer.namespace_selector : nullptr,
+                            .pod_selector = peer.pod_selector ? &*peer.pod_selector : nullptr,
+                            .name_space = policy.name_space,
+                            .span = peer.span});
+    }
     if (!is_selectable()) {
       return {.holds = false, .failure = not_selectable(selectors_text(peer)), .span = peer.span};
     }
@@ -409,10 +500,10 @@ class RuleJudge {
   Peer destination_;
   bool is_destination_stranger_;
   const cni::PolicySemantics& semantics_;
-  bool sees_service_;            // what egress sees of the other end is the Service's address and port
-  bool is_named_by_other_;       // names in NetworkPolicies mean the other end's ports
-  bool is_node_only_;            // the other end is a node, and ipBlocks match none
-  const PodEntry* other_entry_;  // null: no pod
+  bool is_named_by_other_;           // names in NetworkPolicies mean the other end's ports
+  bool is_node_only_;                // the other end is a node, and ipBlocks match none
+  const PodEntry* other_entry_;      // null: no pod
+  const cluster::Service* service_;  // whose address the other end is, where selectors know it
   IpProtocol protocol_;
   Port port_;
   const DomainTable* names_;  // null: not known

@@ -27,12 +27,44 @@ struct SmallPod {
   std::string owner = {};  // a Deployment that it shares with the pods of its namespace that name it too
 };
 
+struct SmallServicePort {
+  IpProtocol protocol = IpProtocol::tcp;
+  std::uint16_t port = 0;
+  std::string target_name = {};     // "": the number
+  std::uint16_t target_number = 0;  // 0: the port itself
+};
+
+struct SmallService {
+  std::string name_space;
+  std::string name;
+  bool has_selector = true;
+  LabelMap selector = {};
+  IpAddress ip = {};  // unspecified: headless
+  std::vector<SmallServicePort> ports = {};
+};
+
 /// Plain data, and what Cluster they amount to. Pods keep their order: pod i is PodId(i).
 struct SmallCluster {
   std::map<std::string, LabelMap> namespaces;  // without kubernetes.io/metadata.name
   std::vector<IpAddress> node_addresses;
   std::vector<SmallPod> pods;
   std::vector<LabelMap> node_labels = {};  // by node; none where it is shorter
+  std::vector<SmallService> services = {};
+
+  /// The pods that a Service's selector matches, by number.
+  std::vector<std::size_t> pods_behind(const SmallService& service) const {
+    std::vector<std::size_t> found;
+    for (std::size_t p = 0; p < pods.size() && service.has_selector; ++p) {
+      const bool is_matched = std::all_of(service.selector.begin(), service.selector.end(), [&](const auto& wanted) {
+        const auto own = pods[p].labels.find(wanted.first);
+        return own != pods[p].labels.end() && own->second == wanted.second;
+      });
+      if (pods[p].name_space == service.name_space && is_matched) {
+        found.push_back(p);
+      }
+    }
+    return found;
+  }
 
   /// A namespace's labels with the automatic one.
   LabelMap namespace_labels(const std::string& name) const {
@@ -56,6 +88,9 @@ struct SmallCluster {
     }
     for (const SmallPod& pod : pods) {
       add(c, pod);
+    }
+    for (const SmallService& service : services) {
+      add(c, service);
     }
     return c;
   }
@@ -93,6 +128,36 @@ struct SmallCluster {
     added.ip = pod.ip;
     added.name = c.strings.intern(pod.name);
     added.phase = pod.phase;
+  }
+
+  void add(cluster::Cluster& c, const SmallService& service) const {
+    cluster::Service& added = c.services.emplace_back();
+    const auto where = std::find_if(c.namespaces.begin(), c.namespaces.end(),
+                                    [&](const cluster::Namespace& n) { return n.name == service.name_space; });
+    added.name_space = cluster::NamespaceId(static_cast<std::size_t>(where - c.namespaces.begin()));
+    added.name = service.name;
+    added.is_headless = service.ip.is_unspecified();
+    added.cluster_ip = service.ip;
+    if (service.has_selector) {
+      added.selector.emplace();
+      for (const auto& [key, value] : service.selector) {
+        added.selector->requirements.push_back({.key = key, .values = {value}});
+        c.strings.intern(key);
+        c.strings.intern(value);
+      }
+    }
+    for (const SmallServicePort& port : service.ports) {
+      cluster::ServicePort& one = added.ports.emplace_back();
+      one.protocol = port.protocol;
+      one.port = Port(port.port);
+      one.target.name = port.target_name;
+      one.target.number = port.target_number == 0 ? Port() : Port(port.target_number);
+      for (const std::size_t pod : pods_behind(service)) {
+        cluster::Backend& backend = one.backends.emplace_back();
+        backend.pod = cluster::PodId(pod);
+        backend.ip = pods[pod].ip;
+      }
+    }
   }
 
   static cluster::WorkloadId workload_of(cluster::Cluster& c, const SmallPod& pod, cluster::NamespaceId name_space,

@@ -108,7 +108,9 @@ class Comparison {
   void compare_dialled(Direction direction, NaiveEnd subject, NaiveEnd other) {
     const std::vector<IpAddress> addresses = world_.interesting_addresses();
     NaiveEnd& destination = direction == Direction::ingress ? subject : other;
-    destination.service_ip = world_.chance(50) ? IpAddress::v4(10, 96, 0, 7) : addresses[world_.pick(addresses.size())];
+    const std::vector<test::SmallService>& services = world_.cluster.services;
+    destination.service_ip = world_.chance(30) || services.empty() ? addresses[world_.pick(addresses.size())]
+                                                                   : services[world_.pick(services.size())].ip;
     destination.service_port = kPorts[world_.pick(std::size(kPorts))];
     if (!destination.service_ip.is_unspecified()) {
       ++dialled;
@@ -156,7 +158,8 @@ class Comparison {
     if (actual.cause == Cause::conflict) {
       const AdminPolicy& one = engine_.admin_policy(actual.policy);
       const AdminPolicy& other = engine_.admin_policy(actual.rival());
-      EXPECT_EQ(one.priority, other.priority);
+      // A BaselineAdminNetworkPolicy has no place among the ClusterNetworkPolicies of its tier.
+      EXPECT_TRUE(one.priority == other.priority || other.kind == AdminKind::baseline_admin_network_policy);
       EXPECT_NE(one.name, other.name);
       EXPECT_EQ(actual.action, Action::unknown);
     }

@@ -60,7 +60,8 @@ class NaiveEvaluator {
     const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : other;
     const bool is_dialled = !destination.service_ip.is_unspecified();
     if (subject.pod >= 0 && subject.pod == other.pod &&
-        (!is_dialled || !semantics_.is_enforced || semantics_.hairpin == cni::Hairpin::allowed)) {
+        (!is_dialled || !semantics_.is_enforced || semantics_.hairpin == cni::Hairpin::allowed ||
+         (semantics_.hairpin == cni::Hairpin::egress && direction == policy::Direction::ingress))) {
       result.cause = policy::Cause::same_pod;
       return result;
     }
@@ -161,6 +162,7 @@ class NaiveEvaluator {
     IpAddress ip = {};        // the address itself
     NaiveEnd named;           // whose ports names mean
     std::uint16_t port = 0;
+    const SmallService* service = nullptr;  // whose address it is, where selectors open Services
   };
 
   /// Notes who decided, if the tier did.
@@ -179,18 +181,45 @@ class NaiveEvaluator {
     result.admin_rule = tier.certain.front();
   }
 
+  /// A BaselineAdminNetworkPolicy is asked before the others of its tier or after them: what comes of either.
   NaiveTier tier(policy::Tier which, policy::Direction direction, const NaiveEnd& subject, const Seen& seen,
                  IpProtocol protocol) const {
-    NaiveTier result;
-    if (semantics_.admin_tiers == cni::AdminTiers::ignored) {
-      result.possible = {policy::RuleAction::pass};
-      return result;
+    const NaiveTier placed = tier_of(which, false, direction, subject, seen, protocol);
+    const NaiveTier placeless = tier_of(which, true, direction, subject, seen, protocol);
+    NaiveTier both = placed;
+    both.possible.insert(placeless.possible.begin(), placeless.possible.end());
+    both.certain.insert(both.certain.end(), placeless.certain.begin(), placeless.certain.end());
+    both.is_doubtful = placed.is_doubtful || placeless.is_doubtful;
+    both.has_policies = placed.has_policies || placeless.has_policies;
+    if (both.certain.empty()) {
+      both.possible.insert(policy::RuleAction::pass);
     }
+    return both;
+  }
+
+  /// What its rules that match or may match do; nothing where none does. `has_no_place`: of the kind that has no
+  /// priority, else of the others.
+  NaiveTier tier_of(policy::Tier which, bool has_no_place, policy::Direction direction, const NaiveEnd& subject,
+                    const Seen& seen, IpProtocol protocol) const {
+    NaiveTier result;
     // By the API version that defines a kind.
-    const auto is_read = [this](policy::AdminKind kind) {
-      const bool is_cluster_network_policy = kind == policy::AdminKind::cluster_network_policy;
-      return semantics_.admin_tiers == cni::AdminTiers::enforced ||
-             (semantics_.admin_tiers == cni::AdminTiers::v1alpha2) == is_cluster_network_policy;
+    const auto is_read = [&](policy::AdminKind kind) {
+      if (has_no_place != (kind == policy::AdminKind::baseline_admin_network_policy)) {
+        return false;
+      }
+      switch (semantics_.admin_tiers) {
+        case cni::AdminTiers::enforced:
+          return true;
+        case cni::AdminTiers::v1alpha1:
+          return kind != policy::AdminKind::cluster_network_policy;
+        case cni::AdminTiers::v1alpha2:
+          return kind == policy::AdminKind::cluster_network_policy;
+        case cni::AdminTiers::admin_alone:
+          return kind == policy::AdminKind::admin_network_policy;
+        case cni::AdminTiers::ignored:
+          return false;
+      }
+      return false;
     };
     const NaiveEnd& destination = direction == policy::Direction::ingress ? subject : seen.other;
     const std::vector<policy::AdminPolicy>& all = policies_.admin_policies;
@@ -214,12 +243,11 @@ class NaiveEvaluator {
         }
         const std::vector<policy::AdminRule>& rules = all[p].rules(direction);
         for (std::size_t r = 0; r < rules.size(); ++r) {
-          if (!ports_match(rules[r].ports, destination, protocol, seen.port)) {
-            continue;
-          }
+          const bool is_port_right = ports_match(rules[r].ports, destination, protocol, seen.port);
           const auto matches = [&](bool with_doubt) {
             return std::any_of(rules[r].peers.begin(), rules[r].peers.end(), [&](const policy::AdminPeer& peer) {
-              return admin_peer_matches(peer, rules[r].action, seen, with_doubt);
+              return (is_port_right && admin_peer_matches(peer, rules[r].action, seen, with_doubt)) ||
+                     admin_peer_opens(peer, rules[r].ports, seen, protocol);
             });
           };
           if (matches(false)) {
@@ -233,9 +261,6 @@ class NaiveEvaluator {
           }
         }
       }
-    }
-    if (result.certain.empty()) {
-      result.possible.insert(policy::RuleAction::pass);
     }
     return result;
   }
@@ -318,8 +343,16 @@ class NaiveEvaluator {
       seen.ip = other.service_ip;
       seen.block_ip = other.service_ip;
     } else if (is_egress && is_dialled && semantics_.enforcement_point == cni::EnforcementPoint::before_dnat) {
+      // An address that is no pod's, and perhaps a Service's.
+      seen.other = {};
+      seen.named = {};
       seen.ip = other.service_ip;
       seen.block_ip = other.service_ip;
+      for (const SmallService& service : cluster_.services) {
+        if (service.ip == other.service_ip && semantics_.selectors_open_services && seen.service == nullptr) {
+          seen.service = &service;
+        }
+      }
     } else {
       seen.block_ip = block_address(other);
     }
@@ -356,9 +389,107 @@ class NaiveEvaluator {
             return true;
           }
         }
+        for (const policy::PeerRule& peer : rule.peers) {
+          const bool is_negated = (peer.pod_selector && asks_for_absence(*peer.pod_selector)) ||
+                                  (peer.namespace_selector && asks_for_absence(*peer.namespace_selector));
+          const bool has_except = peer.ip_block && !peer.ip_block->except.empty();
+          if ((semantics_.rejects_policies_with_except && has_except) ||
+              (semantics_.rejects_policies_with_negation && is_negated) ||
+              (semantics_.rejects_policies_with_selectors && !peer.ip_block)) {
+            return true;
+          }
+        }
+      }
+    }
+    return semantics_.rejects_policies_with_negation && asks_for_absence(policy.pod_selector);
+  }
+
+  static bool asks_for_absence(const cluster::LabelSelector& selector) {
+    for (const cluster::Requirement& requirement : selector.requirements) {
+      if (requirement.op == cluster::SelectorOperator::not_in ||
+          requirement.op == cluster::SelectorOperator::does_not_exist) {
+        return true;
       }
     }
     return false;
+  }
+
+  /// What the AWS controller adds for a selector peer: the Service's address, on the port that the rule's means there.
+  bool opens_service(const SmallService& service, const cluster::LabelSelector& pods,
+                     const std::vector<policy::PortRule>& ports, bool is_of_network_policy, IpProtocol protocol,
+                     std::uint16_t dialled) const {
+    if (!selects(pods, service.has_selector ? service.selector : LabelMap())) {
+      return false;
+    }
+    if (ports.empty()) {
+      return true;
+    }
+    for (const policy::PortRule& wanted : ports) {
+      if (wanted.protocol != protocol && !wanted.has_any_protocol) {
+        continue;
+      }
+      const bool is_bare = wanted.name.empty() && !wanted.first.is_valid();
+      const bool is_unresolved = is_of_network_policy && !wanted.name.empty() && protocol == IpProtocol::sctp &&
+                                 !semantics_.named_sctp_ports_resolve;
+      if (is_bare) {
+        return true;
+      }
+      const std::uint16_t first = is_unresolved ? std::uint16_t{0} : port_of_service(service, wanted, protocol);
+      const bool is_range = wanted.first < wanted.last && (!is_of_network_policy || semantics_.end_port_is_honoured);
+      if (first != 0 && (dialled == first || (is_range && first < dialled && dialled <= wanted.last.number()))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// 0: no port of the Service leads there.
+  std::uint16_t port_of_service(const SmallService& service, const policy::PortRule& wanted,
+                                IpProtocol protocol) const {
+    const auto number_of = [](const SmallServicePort& port) {
+      return port.target_number == 0 ? port.port : port.target_number;
+    };
+    for (const SmallServicePort& port : service.ports) {
+      if (port.protocol != protocol) {
+        continue;
+      }
+      if (wanted.name.empty() ? port.target_name.empty() && number_of(port) == wanted.first.number()
+                              : port.target_name == wanted.name) {
+        return port.port;
+      }
+    }
+    for (const std::size_t p : cluster_.pods_behind(service)) {
+      // The declared port that the rule's means in this pod.
+      std::string name;
+      std::uint16_t number = wanted.name.empty() ? wanted.first.number() : std::uint16_t{0};
+      for (const cluster::ContainerPort& declared : cluster_.pods[p].ports) {
+        const bool is_meant = wanted.name.empty() ? declared.number == wanted.first : declared.name == wanted.name;
+        if (declared.protocol == protocol && is_meant) {
+          name = declared.name;
+          number = declared.number.number();
+          break;
+        }
+      }
+      if (number == 0) {
+        continue;
+      }
+      for (const SmallServicePort& port : service.ports) {
+        const bool leads_there = port.target_name.empty() ? number_of(port) == number : port.target_name == name;
+        if (port.protocol == protocol && leads_there) {
+          return port.port;
+        }
+      }
+    }
+    return 0;
+  }
+
+  bool admin_peer_opens(const policy::AdminPeer& peer, const std::vector<policy::PortRule>& ports, const Seen& seen,
+                        IpProtocol protocol) const {
+    const bool is_of_pods =
+        peer.kind == policy::AdminPeer::Kind::namespaces || peer.kind == policy::AdminPeer::Kind::pods;
+    return is_of_pods && seen.service != nullptr &&
+           selects(peer.namespace_selector, cluster_.namespace_labels(seen.service->name_space)) &&
+           opens_service(*seen.service, peer.pod_selector, ports, false, protocol, seen.port);
   }
 
   bool grants(const policy::Rule& rule, const std::string& policy_namespace, const Seen& seen,
@@ -368,6 +499,14 @@ class NaiveEvaluator {
     }
     return std::any_of(rule.peers.begin(), rule.peers.end(), [&](const policy::PeerRule& peer) {
       const bool is_block = peer.ip_block.has_value();
+      if (!is_block && seen.service != nullptr) {
+        const bool is_namespace_right =
+            peer.namespace_selector
+                ? selects(*peer.namespace_selector, cluster_.namespace_labels(seen.service->name_space))
+                : seen.service->name_space == policy_namespace;
+        return is_namespace_right && opens_service(*seen.service, peer.pod_selector.value_or(cluster::LabelSelector()),
+                                                   rule.ports, true, protocol, seen.port);
+      }
       return (is_block ? block_matches(*peer.ip_block, seen.block_ip)
                        : pods_match(peer, policy_namespace, seen.other)) &&
              ports_match(rule, seen, protocol, is_block);

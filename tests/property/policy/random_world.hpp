@@ -25,6 +25,7 @@ class RandomWorld {
     if (has_tiers) {
       make_admin_policies();
     }
+    make_services();
   }
 
   SmallCluster cluster;
@@ -123,6 +124,37 @@ class RandomWorld {
                              .number = Port(any_of(numbers_))});
       }
       cluster.pods.push_back(pod);
+    }
+  }
+
+  /// Some of whose addresses lie in blocks of policies; ports that lead to what pods declare, twice the same now and
+  /// then.
+  void make_services() {
+    const std::vector<IpAddress> addresses = {IpAddress::v4(10, 96, 0, 7), IpAddress::v4(10, 0, 1, 200),
+                                              IpAddress::v4(203, 0, 113, 9)};
+    for (std::size_t s = pick(4); s > 0; --s) {
+      SmallService service;
+      service.name_space = any_of(cluster.pods).name_space;
+      service.name = "service-" + std::to_string(s);
+      service.ip = addresses[s - 1];
+      service.has_selector = chance(85);
+      for (const std::string& key : keys_) {
+        if (service.has_selector && chance(35)) {
+          service.selector[key] = any_of(values_);
+        }
+      }
+      for (std::size_t i = 1 + pick(3); i > 0; --i) {
+        SmallServicePort port;
+        port.protocol = kProtocols[pick(3)];
+        port.port = any_of(numbers_);
+        if (chance(40)) {
+          port.target_name = any_of(port_names_);
+        } else if (chance(80)) {
+          port.target_number = any_of(numbers_);
+        }
+        service.ports.push_back(port);
+      }
+      cluster.services.push_back(service);
     }
   }
 
@@ -369,7 +401,7 @@ class RandomWorld {
     profile.policy.host_network_is_node = chance(60);
     profile.policy.finished_pods_are_ignored = chance(60);
     profile.policy.own_node_is_allowed = chance(70);
-    profile.policy.admin_tiers = chance(60) ? cni::AdminTiers::enforced : static_cast<cni::AdminTiers>(pick(4));
+    profile.policy.admin_tiers = chance(60) ? cni::AdminTiers::enforced : static_cast<cni::AdminTiers>(pick(5));
     profile.policy.ip_block_matches_nodes = chance(60);
     profile.policy.except_is_honoured = chance(70);
     profile.policy.end_port_is_honoured = chance(70);
@@ -378,13 +410,17 @@ class RandomWorld {
     profile.policy.rejects_policies_with_sctp = chance(20);
     profile.policy.rejects_policies_with_any_port = chance(20);
     profile.policy.rejects_policies_with_named_ports = chance(15);
+    profile.policy.rejects_policies_with_except = chance(15);
+    profile.policy.rejects_policies_with_negation = chance(10);
+    profile.policy.rejects_policies_with_selectors = chance(7);
     profile.policy.named_ports_resolve_on =
         chance(70) ? cni::NamedPortsOn::destination : cni::NamedPortsOn::source_pods;
     profile.policy.ip_block_with_named_port =
         chance(70) ? cni::NamedPortInBlock::matches : cni::NamedPortInBlock::dropped;
     profile.policy.enforcement_point =
         chance(60) ? cni::EnforcementPoint::after_dnat : cni::EnforcementPoint::before_dnat;
-    profile.policy.hairpin = static_cast<cni::Hairpin>(pick(3));
+    profile.policy.selectors_open_services = chance(75);
+    profile.policy.hairpin = static_cast<cni::Hairpin>(pick(4));
     // These must not matter to a verdict.
     profile.policy.policy_map_entries = chance(20) ? 1'000'000 : 0;
     profile.policy.deny_action = static_cast<cni::DenyAction>(pick(2));

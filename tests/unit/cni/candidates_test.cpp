@@ -79,9 +79,12 @@ TEST(Candidates, OlderReleasesHaveTheValuesOfTheirTime) {
   EXPECT_EQ(tiers("calico@3.32.0"), AdminTiers::v1alpha2);
   EXPECT_EQ(tiers("calico@3.31.7"), AdminTiers::v1alpha1);
   EXPECT_EQ(tiers("calico-ebpf@3.30.2"), AdminTiers::v1alpha1);  // the profile extends Calico's
-  EXPECT_EQ(tiers("calico-3.18@3.18.4"), AdminTiers::ignored);   // a profile with an end says all of its own
+  EXPECT_EQ(tiers("calico@3.30.0"), AdminTiers::v1alpha1);
+  EXPECT_EQ(tiers("calico@3.29.7"), AdminTiers::admin_alone);  // BaselineAdminNetworkPolicy came with 3.30
+  EXPECT_EQ(tiers("calico-bgp@3.29"), AdminTiers::admin_alone);
+  EXPECT_EQ(tiers("calico-3.18@3.18.4"), AdminTiers::ignored);  // a profile with an end says all of its own
   // The newer of two that 3.26 lies between is taken as it began, with 3.29.
-  EXPECT_EQ(tiers("calico@3.26"), AdminTiers::v1alpha1);
+  EXPECT_EQ(tiers("calico@3.26"), AdminTiers::admin_alone);
   const auto aws = load_candidates("aws-vpc-cni@v1.15.5-eksbuild.1", {}, Span());
   EXPECT_EQ(aws->profiles[0].policy.named_ports_resolve_on, NamedPortsOn::source_pods);
   EXPECT_EQ(aws->profiles[0].policy.ip_block_with_named_port, NamedPortInBlock::dropped);
@@ -167,7 +170,18 @@ TEST(BuiltinProfiles, SayWhichVersionsTheyHoldFor) {
 TEST(BuiltinProfiles, DeviateWhereTheirSourcesSaySo) {
   const auto policy = [](std::string_view name) { return load_builtin(name).value().policy; };
   EXPECT_EQ(policy("antrea-0.13").hairpin, Hairpin::filtered);
-  EXPECT_EQ(policy("antrea").hairpin, Hairpin::allowed);
+  EXPECT_EQ(policy("antrea").hairpin, Hairpin::egress);
+  EXPECT_EQ(policy("aws-vpc-cni").hairpin, Hairpin::egress);
+  EXPECT_TRUE(policy("aws-vpc-cni").selectors_open_services);
+  EXPECT_TRUE(policy("azure-npm").sctp_is_enforced && policy("azure-npm").except_is_honoured);
+  EXPECT_FALSE(policy("azure-npm").rejects_policies_with_sctp);
+  EXPECT_TRUE(policy("azure-npm-windows").rejects_policies_with_sctp);
+  EXPECT_TRUE(policy("azure-npm-windows").rejects_policies_with_named_ports);
+  EXPECT_TRUE(policy("azure-npm-windows").rejects_policies_with_except);
+  EXPECT_TRUE(policy("azure-npm-windows").rejects_policies_with_negation);
+  EXPECT_FALSE(policy("azure-npm-windows").rejects_policies_with_selectors);
+  EXPECT_TRUE(policy("azure-npm-lite").rejects_policies_with_selectors);
+  EXPECT_FALSE(policy("azure-npm-lite").except_is_honoured || policy("azure-npm-lite").rejects_policies_with_except);
   EXPECT_FALSE(policy("calico-3.18").named_sctp_ports_resolve);
   EXPECT_TRUE(policy("calico-vxlan").named_sctp_ports_resolve);
   EXPECT_EQ(policy("cilium-1.9").hairpin, Hairpin::world);
@@ -195,7 +209,8 @@ TEST(BuiltinProfiles, DeviateWhereTheirSourcesSaySo) {
   EXPECT_EQ(policy("calico-vxlan").hairpin, Hairpin::filtered);
   EXPECT_EQ(policy("calico-vxlan").admin_tiers, AdminTiers::v1alpha2);
   EXPECT_EQ(policy("ovn-kubernetes").admin_tiers, AdminTiers::v1alpha1);
-  for (const char* name : {"cilium", "antrea", "aws-vpc-cni", "kube-router", "kindnet", "weave", "calico-3.18"}) {
+  for (const char* name : {"cilium", "antrea", "aws-vpc-cni", "kube-router", "kindnet", "weave", "calico-3.18",
+                           "azure-npm", "azure-npm-windows", "azure-npm-lite"}) {
     EXPECT_EQ(policy(name).admin_tiers, AdminTiers::ignored) << name;
   }
 }

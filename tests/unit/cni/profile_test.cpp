@@ -64,13 +64,30 @@ Duration one_way(const Profile& profile, bool is_encapsulated, bool has_policy_h
 }
 
 TEST(BuiltinProfiles, AreSortedAndHaveTheirFilesNames) {
-  const std::vector<std::string> expected = {
-      "antrea",       "antrea-0.13",     "aws-vpc-cni",    "calico-3.18",
-      "calico-bgp",   "calico-ebpf",     "calico-ipip",    "calico-vxlan",
-      "cilium-1.14",  "cilium-1.9",      "cilium-ebpf",    "cilium-native",
-      "cilium-vxlan", "flannel",         "kindnet",        "kube-network-policies",
-      "kube-router",  "netpol-analyzer", "ovn-kubernetes", "spec",
-      "weave"};
+  const std::vector<std::string> expected = {"antrea",
+                                             "antrea-0.13",
+                                             "aws-vpc-cni",
+                                             "azure-npm",
+                                             "azure-npm-lite",
+                                             "azure-npm-windows",
+                                             "calico-3.18",
+                                             "calico-bgp",
+                                             "calico-ebpf",
+                                             "calico-ipip",
+                                             "calico-vxlan",
+                                             "cilium-1.14",
+                                             "cilium-1.9",
+                                             "cilium-ebpf",
+                                             "cilium-native",
+                                             "cilium-vxlan",
+                                             "flannel",
+                                             "kindnet",
+                                             "kube-network-policies",
+                                             "kube-router",
+                                             "netpol-analyzer",
+                                             "ovn-kubernetes",
+                                             "spec",
+                                             "weave"};
   EXPECT_EQ(builtin_profiles(), expected);
   for (const std::string& name : builtin_profiles()) {
     EXPECT_EQ(builtin(name).name, name);
@@ -318,8 +335,8 @@ TEST(Profiles, AFileThatExtendsNothingMustBeComplete) {
   const Text text("name: ours\ntitle: our cluster\nmtu: {value: 1400B, certainty: guess, source: a hunch}\n");
   const auto result = read_profile(text.root());
   ASSERT_FALSE(result.has_value());
-  // 29 policy members, 2 of the encapsulation and 12 of conntrack are missing; step times default to none.
-  EXPECT_EQ(result.diagnostics().error_count(), 43u);
+  // 33 policy members, 2 of the encapsulation and 12 of conntrack are missing; step times default to none.
+  EXPECT_EQ(result.diagnostics().error_count(), 47u);
   EXPECT_EQ(result.diagnostics().all().front().code, "missing-key");
 }
 

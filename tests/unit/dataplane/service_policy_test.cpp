@@ -67,6 +67,9 @@ void let_in(cni::Profile& profile) {
 void world(cni::Profile& profile) {
   profile.policy.hairpin = cni::Hairpin::world;
 }
+void let_in_on_ingress(cni::Profile& profile) {
+  profile.policy.hairpin = cni::Hairpin::egress;
+}
 void before_dnat(cni::Profile& profile) {
   profile.policy.enforcement_point = cni::EnforcementPoint::before_dnat;
 }
@@ -80,6 +83,12 @@ TEST(ServicePolicy, HairpinIsFilteredWhereTheProfileSaysSo) {
   // Without the Service between, a pod always reaches itself.
   EXPECT_TRUE(dial(kNobodyMayCome, filtered, "b", "server", {}, 8080).is_connected);
   EXPECT_TRUE(dial("", filtered, "b", "server", kWebAddress, 80).is_connected);
+}
+
+TEST(ServicePolicy, HairpinIsJudgedWhereItLeavesAloneWhereTheProfileSaysSo) {
+  EXPECT_TRUE(dial(kNobodyMayCome, let_in_on_ingress, "b", "server", kWebAddress, 80).is_connected);
+  EXPECT_FALSE(
+      dial(policy("b", "policyTypes: [Egress]"), let_in_on_ingress, "b", "server", kWebAddress, 80).is_connected);
 }
 
 TEST(ServicePolicy, HairpinCountsAsTheWorldOnEgressAndAsThePodOnIngress) {
@@ -101,6 +110,17 @@ TEST(ServicePolicy, EgressBeforeTranslationSeesWhatWasDialled) {
   EXPECT_TRUE(dial(policy("a", kServiceRangeAlone), before_dnat, "a", "client", kWebAddress, 80).is_connected);
   EXPECT_FALSE(dial(policy("a", kServiceRangeAlone), nullptr, "a", "client", kWebAddress, 80).is_connected);
   EXPECT_FALSE(dial(policy("a", kServiceRangeAlone), before_dnat, "a", "client", {}, 8080).is_connected);
+}
+
+TEST(ServicePolicy, EgressBeforeTranslationOpensServicesBehindSelectorsByThePortTheyLeadTo) {
+  const auto to_server = [](const std::string& port) {
+    return policy("a",
+                  "policyTypes: [Egress], egress: [{to: [{namespaceSelector: {}, podSelector: {matchLabels: {app: "
+                  "server}}}], ports: [{port: " +
+                      port + "}]}]");
+  };
+  EXPECT_TRUE(dial(to_server("8080"), before_dnat, "a", "client", kWebAddress, 80).is_connected);
+  EXPECT_FALSE(dial(to_server("80"), before_dnat, "a", "client", kWebAddress, 80).is_connected);
 }
 
 TEST(ServicePolicy, RejectingPluginAnswersTheClientAtOnce) {

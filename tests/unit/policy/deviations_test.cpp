@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <tuple>
 
 #include "models/policy/engine.hpp"
 #include "tests/support/policy_lab.hpp"
@@ -181,30 +182,168 @@ TEST(Deviations, MorePolicyMapEntriesThanThereAreMakeVerdictsUnknown) {
   EXPECT_EQ(lab.ingress("a/server", "a/client", "443").cause, Cause::no_policy) << "a pod without policies has no map";
 }
 
-TEST(Deviations, AwsJudgesEgressBeforeTranslation) {
-  // A Service at 10.96.0.9:80 sends to the server's 8080.
-  const auto dial = [](PolicyLab& lab) {
+/// A Service before the server, at 10.96.0.9: 80 and 81 lead to its 8080, 90 to the port it calls assoc.
+std::string service_of_server(const std::string& selector = "selector: {app: server}, ") {
+  return "---\n{apiVersion: v1, kind: Service, metadata: {name: web, namespace: a}, spec: {" + selector +
+         "clusterIP: 10.96.0.9, ports: [{name: a, port: 80, targetPort: 8080}, {name: b, port: 81, targetPort: http}, "
+         "{name: c, port: 90, targetPort: assoc, protocol: SCTP}]}}\n";
+}
+
+/// The client's egress to the server through the Service, which sends `dialled` on to 8080.
+Cause dial_service(PolicyLab& lab, std::uint16_t dialled, IpProtocol protocol = IpProtocol::tcp,
+                   std::uint16_t target = 8080) {
+  Peer destination = lab.end("a/server");
+  destination.service_ip = IpAddress::v4(10, 96, 0, 9);
+  destination.service_port = Port(dialled);
+  return lab.engine().verdict(Direction::egress, lab.end("a/client"), destination, protocol, Port(target)).cause;
+}
+
+TEST(Deviations, AwsJudgesABlockByTheServicesOwnAddressAndPort) {
+  const auto causes = [](const std::string& rules) {
+    PolicyLab spec(egress_of_client(rules) + service_of_server());
+    PolicyLab aws(egress_of_client(rules) + service_of_server(), "aws-vpc-cni");
+    return std::pair(dial_service(spec, 80), dial_service(aws, 80));
+  };
+  const std::pair allowed_by_aws_alone(Cause::default_deny, Cause::rule);
+  const std::pair denied_by_aws_alone(Cause::rule, Cause::default_deny);
+  EXPECT_EQ(causes("[{to: [{ipBlock: {cidr: 10.96.0.0/16}}]}]"), allowed_by_aws_alone);
+  EXPECT_EQ(causes("[{to: [{ipBlock: {cidr: 10.0.0.0/24}}]}]"), denied_by_aws_alone);
+  // A rule without peers is a block of every address.
+  EXPECT_EQ(causes("[{ports: [{port: 80}]}]"), allowed_by_aws_alone);
+  EXPECT_EQ(causes("[{ports: [{port: 8080}]}]"), denied_by_aws_alone);
+}
+
+TEST(Deviations, AwsOpensAServiceBehindASelectorByThePortItLeadsTo) {
+  const std::string by_target = egress_of_client("[{to: [{podSelector: {}}], ports: [{port: 8080}]}]");
+  const std::string by_service_port = egress_of_client("[{to: [{podSelector: {}}], ports: [{port: 80}]}]");
+  PolicyLab target(by_target + service_of_server(), "aws-vpc-cni");
+  PolicyLab service_port(by_service_port + service_of_server(), "aws-vpc-cni");
+  EXPECT_EQ(dial_service(target, 80), Cause::rule);
+  EXPECT_EQ(dial_service(service_port, 80), Cause::default_deny) << "nothing leads to 80";
+  // 81 leads to 8080 too, by its name; the controller takes the first that it finds.
+  EXPECT_EQ(dial_service(target, 81), Cause::default_deny);
+  PolicyLab by_name(egress_of_client("[{to: [{podSelector: {}}], ports: [{port: http}]}]") + service_of_server(),
+                    "aws-vpc-cni");
+  EXPECT_EQ(dial_service(by_name, 81), Cause::rule) << "its targetPort is written so";
+  EXPECT_EQ(dial_service(by_name, 80), Cause::default_deny);
+  // A number that only the pod's declaration joins to the Service's target.
+  PolicyLab declared(
+      egress_of_client("[{to: [{podSelector: {}}], ports: [{port: 9090, protocol: SCTP}]}]") + service_of_server(),
+      "aws-vpc-cni");
+  EXPECT_EQ(dial_service(declared, 90, IpProtocol::sctp, 9090), Cause::rule);
+  // The end of a range is taken as it is written: 80 to 8081.
+  PolicyLab range(
+      egress_of_client("[{to: [{podSelector: {}}], ports: [{port: 8080, endPort: 8081}]}]") + service_of_server(),
+      "aws-vpc-cni");
+  EXPECT_EQ(dial_service(range, 80), Cause::rule);
+  EXPECT_EQ(dial_service(range, 81), Cause::rule);
+  // What is dialled as what it is has nothing to do with it.
+  EXPECT_EQ(target.egress("a/client", "a/server", "8080").cause, Cause::rule);
+  EXPECT_EQ(service_port.egress("a/client", "a/server", "8080").cause, Cause::default_deny);
+}
+
+TEST(Deviations, AwsMatchesAServicesOwnSelectorAndNotItsPodsLabels) {
+  const std::string pods = nodes() + pod("a", "server", "app: server, tier: back", "{containerPort: 8080}", "", "") +
+                           pod("a", "client", "app: client", "", "", at("10.0.0.2"));
+  const auto cause = [&](const std::string& peer, const std::string& selector) {
+    PolicyLab lab(pods + service_of_server(selector) +
+                      network_policy("a", "out",
+                                     "  podSelector: {matchLabels: {app: client}}\n  policyTypes: [Egress]\n  egress: "
+                                     "[{to: [" +
+                                         peer + "]}]"),
+                  "aws-vpc-cni");
+    return dial_service(lab, 80);
+  };
+  const std::string app = "selector: {app: server}, ";
+  EXPECT_EQ(cause("{podSelector: {matchLabels: {app: server}}}", app), Cause::rule);
+  EXPECT_EQ(cause("{podSelector: {matchLabels: {app: server, tier: back}}}", app), Cause::default_deny);
+  EXPECT_EQ(cause("{podSelector: {matchLabels: {tier: back}}}", app), Cause::default_deny);
+  EXPECT_EQ(cause("{podSelector: {matchLabels: {tier: back}}}", "selector: {app: server, tier: back}, "), Cause::rule);
+  // Every pod of every namespace: every Service too, one without a selector included.
+  EXPECT_EQ(cause("{namespaceSelector: {}}", app), Cause::rule);
+  EXPECT_EQ(cause("{namespaceSelector: {}}", ""), Cause::rule);
+  EXPECT_EQ(cause("{podSelector: {matchExpressions: [{key: app, operator: DoesNotExist}]}}", ""), Cause::rule);
+  EXPECT_EQ(cause("{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: elsewhere}}}", app),
+            Cause::default_deny);
+}
+
+TEST(Deviations, AnAddressThatIsNoServicesIsAMatterOfBlocksAlone) {
+  // A load balancer's address, say: the controller adds cluster addresses and no others.
+  const auto cause = [](const std::string& rules) {
+    PolicyLab lab(egress_of_client(rules) + service_of_server(), "aws-vpc-cni");
     Peer destination = lab.end("a/server");
-    destination.service_ip = IpAddress::v4(10, 96, 0, 9);
+    destination.service_ip = IpAddress::v4(198, 51, 100, 7);
     destination.service_port = Port(80);
     return lab.engine().verdict(Direction::egress, lab.end("a/client"), destination, IpProtocol::tcp, Port(8080)).cause;
   };
-  const std::string by_port = egress_of_client("[{to: [{podSelector: {}}], ports: [{port: 8080}]}]");
-  const std::string by_service_port = egress_of_client("[{to: [{podSelector: {}}], ports: [{port: 80}]}]");
-  const std::string by_address = egress_of_client("[{to: [{ipBlock: {cidr: 10.96.0.0/16}}]}]");
-  PolicyLab spec_port(by_port);
-  PolicyLab aws_port(by_port, "aws-vpc-cni");
-  EXPECT_EQ(dial(spec_port), Cause::rule);
-  EXPECT_EQ(dial(aws_port), Cause::default_deny);
-  EXPECT_EQ(aws_port.egress("a/client", "a/server", "8080").cause, Cause::rule) << "dialled directly";
-  PolicyLab spec_service(by_service_port);
-  PolicyLab aws_service(by_service_port, "aws-vpc-cni");
-  EXPECT_EQ(dial(spec_service), Cause::default_deny);
-  EXPECT_EQ(dial(aws_service), Cause::rule);
-  PolicyLab spec_address(by_address);
-  PolicyLab aws_address(by_address, "aws-vpc-cni");
-  EXPECT_EQ(dial(spec_address), Cause::default_deny);
-  EXPECT_EQ(dial(aws_address), Cause::rule);
+  EXPECT_EQ(cause("[{to: [{namespaceSelector: {}}]}]"), Cause::default_deny);
+  EXPECT_EQ(cause("[{to: [{ipBlock: {cidr: 198.51.100.0/24}}]}]"), Cause::rule);
+}
+
+TEST(Deviations, WithoutThatHelpSelectorsOpenNoService) {
+  const std::string manifests =
+      egress_of_client("[{to: [{podSelector: {}}], ports: [{port: 8080}]}]") + service_of_server();
+  PolicyLab lab(manifests, with("aws-vpc-cni", [](cni::PolicySemantics& p) { p.selectors_open_services = false; }));
+  EXPECT_EQ(dial_service(lab, 80), Cause::default_deny);
+  EXPECT_EQ(lab.egress("a/client", "a/server", "8080").cause, Cause::rule);
+}
+
+TEST(Deviations, AnExplanationSaysWhatASelectorSeesOfAService) {
+  PolicyLab lab(egress_of_client("[{to: [{podSelector: {matchLabels: {app: server}}}], ports: [{port: 80}]}, "
+                                 "{to: [{podSelector: {matchLabels: {app: db}}}]}]") +
+                    service_of_server(),
+                "aws-vpc-cni");
+  Peer destination = lab.end("a/server");
+  destination.service_ip = IpAddress::v4(10, 96, 0, 9);
+  destination.service_port = Port(80);
+  const Explanation why =
+      lab.engine().explain(Direction::egress, lab.end("a/client"), destination, IpProtocol::tcp, Port(8080));
+  ASSERT_EQ(why.nearest.size(), 2u);
+  EXPECT_EQ(why.nearest[0].criterion,
+            "port TCP 80 of Service a/web is not behind TCP 80 (no port of the Service leads there)");
+  EXPECT_EQ(why.nearest[1].criterion, "podSelector app=db does not match Service a/web (its selector: app=server)");
+}
+
+TEST(Deviations, AHairpinThatIsLetInIsJudgedWhereItLeavesThePod) {
+  // AntreaProxy lets it in; what leaves the pod is judged like anything else.
+  for (const char* name : {"antrea", "aws-vpc-cni"}) {
+    PolicyLab in(ingress_of_server("[]") + service_of_server(), name);
+    EXPECT_EQ(hairpin(in, Direction::ingress).cause, Cause::same_pod) << name;
+    PolicyLab out(
+        two_pods() + service_of_server() + network_policy("a", "out", "  podSelector: {}\n  policyTypes: [Egress]"),
+        name);
+    EXPECT_EQ(hairpin(out, Direction::egress).cause, Cause::default_deny) << name;
+    EXPECT_EQ(out.egress("a/server", "a/server", "8080").cause, Cause::same_pod) << "its own address, " << name;
+  }
+  // OVN-Kubernetes lets it through on both sides.
+  PolicyLab ovn(two_pods() + network_policy("a", "out", "  podSelector: {}\n  policyTypes: [Egress]"),
+                "ovn-kubernetes");
+  EXPECT_EQ(hairpin(ovn, Direction::egress).cause, Cause::same_pod);
+}
+
+TEST(Deviations, WhatWindowsCannotSayIsLeftOutWhole) {
+  // Each of these alone makes Azure's policies for Windows go without effect; on Linux it isolates.
+  const char* const rules[] = {
+      "[{ports: [{port: 80, protocol: SCTP}]}]", "[{ports: [{port: http}]}]",
+      "[{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}]",
+      "[{from: [{podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [x]}]}}]}]"};
+  for (const char* rule : rules) {
+    PolicyLab windows(ingress_of_server(rule), "azure-npm-windows");
+    PolicyLab linux_nodes(ingress_of_server(rule), "azure-npm");
+    EXPECT_EQ(windows.ingress("203.0.113.1", "a/server", "443").cause, Cause::no_policy) << rule;
+    EXPECT_NE(linux_nodes.ingress("203.0.113.1", "a/server", "443").cause, Cause::no_policy) << rule;
+  }
+  PolicyLab plain(ingress_of_server("[{from: [{podSelector: {}}]}]"), "azure-npm-windows");
+  EXPECT_EQ(plain.ingress("203.0.113.1", "a/server", "443").cause, Cause::default_deny);
+}
+
+TEST(Deviations, TheLiteModeTakesBlocksAloneAndForgetsTheirExceptions) {
+  PolicyLab block(ingress_of_server("[{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}]"),
+                  "azure-npm-lite");
+  EXPECT_EQ(block.ingress("10.1.2.3", "a/server", "443").cause, Cause::rule);
+  EXPECT_EQ(block.ingress("203.0.113.1", "a/server", "443").cause, Cause::default_deny);
+  PolicyLab selector(ingress_of_server("[{from: [{podSelector: {}}]}]"), "azure-npm-lite");
+  EXPECT_EQ(selector.ingress("203.0.113.1", "a/server", "443").cause, Cause::no_policy);
 }
 
 TEST(Deviations, APluginThatResolvesNamesOfIngressRulesOnTheSourcesPods) {
@@ -295,16 +434,21 @@ TEST(Deviations, APluginReadsTheAdminPoliciesOfOneApiVersion) {
       "  ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{portNumber: {protocol: TCP, port: 81}}]}]\n"
       "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: new}\nspec:\n"
       "  tier: Admin\n  priority: 1\n  subject: {namespaces: {}}\n"
-      "  ingress: [{action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 82}}}]}]\n";
+      "  ingress: [{action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 82}}}]}]\n"
+      "---\napiVersion: policy.networking.k8s.io/v1alpha1\nkind: BaselineAdminNetworkPolicy\nmetadata: {name: "
+      "default}\nspec:\n  subject: {namespaces: {}}\n"
+      "  ingress: [{action: Deny, from: [{namespaces: {}}], ports: [{portNumber: {protocol: TCP, port: 83}}]}]\n";
   const auto denied = [&](cni::AdminTiers tiers) {
     PolicyLab lab(manifests, with("spec", [tiers](cni::PolicySemantics& p) { p.admin_tiers = tiers; }));
-    return std::pair(lab.ingress("a/client", "a/server", "81").action == Action::deny,
-                     lab.ingress("a/client", "a/server", "82").action == Action::deny);
+    return std::tuple(lab.ingress("a/client", "a/server", "81").action == Action::deny,
+                      lab.ingress("a/client", "a/server", "82").action == Action::deny,
+                      lab.ingress("a/client", "a/server", "83").action == Action::deny);
   };
-  EXPECT_EQ(denied(cni::AdminTiers::enforced), std::pair(true, true));
-  EXPECT_EQ(denied(cni::AdminTiers::v1alpha1), std::pair(true, false));
-  EXPECT_EQ(denied(cni::AdminTiers::v1alpha2), std::pair(false, true));
-  EXPECT_EQ(denied(cni::AdminTiers::ignored), std::pair(false, false));
+  EXPECT_EQ(denied(cni::AdminTiers::enforced), std::tuple(true, true, true));
+  EXPECT_EQ(denied(cni::AdminTiers::v1alpha1), std::tuple(true, false, true));
+  EXPECT_EQ(denied(cni::AdminTiers::v1alpha2), std::tuple(false, true, false));
+  EXPECT_EQ(denied(cni::AdminTiers::admin_alone), std::tuple(true, false, false));
+  EXPECT_EQ(denied(cni::AdminTiers::ignored), std::tuple(false, false, false));
 }
 
 TEST(Deviations, APolicyWithANamedPortMayBeRejectedWhole) {

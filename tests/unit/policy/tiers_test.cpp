@@ -104,6 +104,43 @@ TEST(Tiers, TheBaselineIsAskedOnlyWhereNoNetworkPolicyIsolates) {
   EXPECT_TRUE(passing.ingress("frontend/web", "backend/api", "80").is_allowed());
 }
 
+TEST(Tiers, ABaselineBesideClusterPoliciesOfItsTierIsAskedBeforeThemOrAfter) {
+  // Denied by both whatever the order; by one of them where the other does not match; else nobody knows.
+  const auto action = [](const std::string& cluster_action, const std::string& baseline_action) {
+    PolicyLab lab =
+        with((cluster_action.empty() ? "" : cluster_policy("a", "Baseline", 1, ingress(cluster_action, "web"))) +
+             baseline(ingress(baseline_action, "web")));
+    return lab.ingress("frontend/web", "backend/api", "80").action;
+  };
+  EXPECT_EQ(action("Deny", "Deny"), Action::deny);
+  EXPECT_EQ(action("Accept", "Allow"), Action::allow);
+  EXPECT_EQ(action("", "Deny"), Action::deny);
+  EXPECT_EQ(action("Accept", "Deny"), Action::unknown);
+  EXPECT_EQ(action("Deny", "Allow"), Action::unknown);
+  EXPECT_EQ(action("Pass", "Allow"), Action::allow) << "what it passes to allows as well";
+  EXPECT_EQ(action("Pass", "Deny"), Action::unknown) << "whether the other stands in the tier that it leaves";
+  PolicyLab other =
+      with(cluster_policy("a", "Baseline", 1, ingress("Accept", "ops")) + baseline(ingress("Deny", "web")));
+  EXPECT_EQ(other.ingress("frontend/web", "backend/api", "80").action, Action::deny);
+}
+
+TEST(Tiers, AConflictWithTheBaselineNamesBoth) {
+  PolicyLab lab = with(cluster_policy("a", "Baseline", 1, ingress("Accept", "web")) + baseline(ingress("Deny", "web")));
+  const Verdict verdict = lab.ingress("frontend/web", "backend/api", "80");
+  EXPECT_EQ(verdict.cause, Cause::conflict);
+  EXPECT_EQ(lab.engine().deciding_rule(Direction::ingress, verdict),
+            "clusternetworkpolicy/a and baselineadminnetworkpolicy/default, whose order is not known, disagree");
+  const Explanation why = lab.explain_ingress("frontend/web", "backend/api", "80");
+  EXPECT_EQ(why.text,
+            "unknown: clusternetworkpolicy/a and baselineadminnetworkpolicy/default both match and disagree, and which "
+            "of them comes first is not known");
+  ASSERT_EQ(why.chain.size(), 1u);
+  EXPECT_EQ(why.chain[0].outcome, TierStep::Outcome::unknown);
+  bool unknown = false;
+  lab.engine().allowed_ports(Direction::ingress, lab.end("backend/api"), lab.end("frontend/web"), unknown);
+  EXPECT_TRUE(unknown);
+}
+
 TEST(Tiers, NamedPortsAreThoseOfTheDestinationInWhateverProtocol) {
   PolicyLab lab = with(admin("a", 1, ingress("Deny", "web", ", ports: [{namedPort: http}, {namedPort: dns}]")));
   EXPECT_FALSE(lab.ingress("frontend/web", "backend/api", "8080").is_allowed());

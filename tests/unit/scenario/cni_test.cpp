@@ -57,7 +57,7 @@ TEST(DetectCni, EachPluginHasItsProfile) {
       {"registry.k8s.io/networking/kindnet:v1.0.2", "kindnet"},
       {"registry.k8s.io/networking/kube-network-policies:v1.0.0", "kube-network-policies"},
       {"ghcr.io/weaveworks/launcher/weave-kube:2.8.1", "weave"},
-      {"mcr.microsoft.com/containernetworking/azure-npm:v1.5.45", "spec"},
+      {"mcr.microsoft.com/containernetworking/azure-npm:v1.5.45", "azure-npm"},
   };
   for (const auto& [image, profile] : cases) {
     EXPECT_EQ(detect(daemon_set(image)).profile, profile) << image;
