@@ -128,6 +128,7 @@ class Compiler {
                       std::uint32_t gains);
   std::array<GroupId, 2> groups_from_nothing(ClassId id);
   bool selects(const Segment& segment, ClassId id) const;
+  void regroup_pod(View& view, cluster::PodId pod) const;
   void sort_for_evaluation(Words& segments) const;
   void index_namespaces();
 

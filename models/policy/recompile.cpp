@@ -74,12 +74,26 @@ View Compiler::next(View& before, const cluster::Cluster& cluster, const PolicyS
   for (std::size_t n = 0; n < is_touched.size(); ++n) {
     if (is_touched[n]) {
       for (const cluster::PodId pod : pods_by_namespace_[n]) {
-        renew(pod.index());
+        regroup_pod(view, pod);
       }
     }
   }
   view.pods.take_rest(before.pods);
   return view;
+}
+
+/// A pod whose peer is up to date and whose class may have other groups.
+void Compiler::regroup_pod(View& view, cluster::PodId pod) const {
+  PodEntry entry = view.pods[pod.index()];
+  if (entry.is_stranger) {
+    return;
+  }
+  const auto& [ingress, egress] = groups_by_class_[out_.class_of(entry.peer).index()];
+  if (entry.ingress != ingress || entry.egress != egress) {
+    entry.ingress = ingress;
+    entry.egress = egress;
+    view.pods.set(pod.index(), entry);
+  }
 }
 
 PolicyNumber Compiler::new_number() {
