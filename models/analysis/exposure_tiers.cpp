@@ -106,7 +106,9 @@ std::vector<TierExposure::Rule> TierExposure::rules_of(policy::Tier tier) {
         !policy.subject_pods.matches(pod.labels, cluster_.label_sets, cluster_.strings)) {
       continue;
     }
-    is_open_to_doubt_ = is_open_to_doubt_ || priority == policy.priority;
+    // Nobody knows which of equals comes first, nor where a baseline stands beside the others of its tier.
+    const bool has_no_place = priority && policy.priority == policy::kBaselinePriority;
+    is_open_to_doubt_ = is_open_to_doubt_ || priority == policy.priority || has_no_place;
     priority = policy.priority;
     for (const policy::AdminRule& rule : policy.rules(direction_)) {
       rules.push_back({.action = rule.action, .ports = ports_of(rule), .peers = peers_of(rule)});

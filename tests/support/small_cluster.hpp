@@ -89,6 +89,7 @@ struct SmallCluster {
     for (const SmallPod& pod : pods) {
       add(c, pod);
     }
+    c.listeners.resize(c.shapes.size());  // nobody listens
     for (const SmallService& service : services) {
       add(c, service);
     }
@@ -156,6 +157,7 @@ struct SmallCluster {
         cluster::Backend& backend = one.backends.emplace_back();
         backend.pod = cluster::PodId(pod);
         backend.ip = pods[pod].ip;
+        backend.port = one.target.number.is_valid() ? one.target.number : one.port;  // a name is not looked up
       }
     }
   }
