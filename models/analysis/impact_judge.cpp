@@ -101,7 +101,7 @@ Peer ImpactJudge::peer_of(const End& end) const {
   const cluster::Cluster& cluster = engine_.cluster();
   switch (end.kind) {
     case EndKind::pod:
-      return {.pod = cluster::PodId(end.id), .ip = cluster.pods[end.id].ip};
+      return {.pod = cluster::PodId(end.id), .ip = end.ip.is_unspecified() ? cluster.pods[end.id].ip : end.ip};
     case EndKind::node: {
       const auto& addresses = cluster.nodes[end.id].addresses;
       return {.node = cluster::NodeId(end.id), .ip = addresses.empty() ? IpAddress() : addresses.front()};

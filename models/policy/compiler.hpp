@@ -86,7 +86,7 @@ class Compiler {
   std::uint32_t named_ports_of(cluster::TemplateId id);
   GroupId group_of(Direction direction, std::span<const std::uint32_t> segments, std::uint32_t named);
   TierListId tier_list_of(const Group& group, std::span<const std::uint32_t> segments);
-  PodEntry entry_of(const cluster::Pod& pod, const Addresses& addresses);
+  PodEntry entry_of(cluster::PodId id, const Addresses& addresses);
 
   // recompile.cpp: the next state
   std::vector<PolicyNumber> renumber(const PolicySet& policies, const PolicyChanges& changes, View& before, View& view);

@@ -85,7 +85,7 @@ class RuleJudge {
   bool is_selectable() const { return other_entry_ != nullptr && !other_entry_->is_stranger; }
 
   IpAddress other_ip() const { return sees_service_ ? other_.service_ip : own_ip(); }
-  IpAddress own_ip() const { return other_.pod.is_valid() ? cluster_.pods[other_.pod.index()].ip : other_.ip; }
+  IpAddress own_ip() const { return address_of(cluster_, other_); }
 
   std::string other_text() const {
     return other_.pod.is_valid() ? printable(cluster_.full_pod_name(other_.pod)) : other_.ip.to_string();

@@ -106,6 +106,7 @@ class RandomWorld {
     cluster.node_addresses = {IpAddress::v4(192, 168, 0, 1),
                               chance(70) ? IpAddress::v4(192, 168, 0, 2) : IpAddress(0xfd00'0000'0000'0001u, 2)};
     const std::size_t pods = 1 + pick(7);
+    const bool has_two_families = chance(40);
     for (std::size_t p = 0; p < pods; ++p) {
       SmallPod pod;
       pod.name_space = names[pick(count)];
@@ -121,6 +122,11 @@ class RandomWorld {
         pod.ports.push_back({.name = chance(80) ? any_of(port_names_) : "",
                              .protocol = kProtocols[pick(3)],
                              .number = Port(any_of(numbers_))});
+      }
+      if (has_two_families && !pod.ip.is_unspecified() && !pod.is_host_network && chance(75)) {
+        pod.second_ip = pod.ip.is_v4()
+                            ? IpAddress(0xfd00'0000'0000'0000u, p + 1)
+                            : IpAddress::v4(10, 0, static_cast<unsigned>(pick(3)), static_cast<unsigned>(p + 1));
       }
       cluster.pods.push_back(pod);
     }
