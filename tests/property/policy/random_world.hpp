@@ -20,6 +20,7 @@ class RandomWorld {
   /// `has_tiers`: with policies of the admin and baseline tiers.
   explicit RandomWorld(std::uint64_t seed, bool has_tiers = false) : random_(seed) {
     make_cluster();
+    add_second_addresses(seed);
     make_policies();
     make_profile();
     if (has_tiers) {
@@ -106,7 +107,6 @@ class RandomWorld {
     cluster.node_addresses = {IpAddress::v4(192, 168, 0, 1),
                               chance(70) ? IpAddress::v4(192, 168, 0, 2) : IpAddress(0xfd00'0000'0000'0001u, 2)};
     const std::size_t pods = 1 + pick(7);
-    const bool has_two_families = chance(40);
     for (std::size_t p = 0; p < pods; ++p) {
       SmallPod pod;
       pod.name_space = names[pick(count)];
@@ -123,12 +123,23 @@ class RandomWorld {
                              .protocol = kProtocols[pick(3)],
                              .number = Port(any_of(numbers_))});
       }
-      if (has_two_families && !pod.ip.is_unspecified() && !pod.is_host_network && chance(75)) {
-        pod.second_ip = pod.ip.is_v4()
-                            ? IpAddress(0xfd00'0000'0000'0000u, p + 1)
-                            : IpAddress::v4(10, 0, static_cast<unsigned>(pick(3)), static_cast<unsigned>(p + 1));
-      }
       cluster.pods.push_back(pod);
+    }
+  }
+
+  /// Drawn apart, so that the rest of the world is the same with and without them.
+  void add_second_addresses(std::uint64_t seed) {
+    std::mt19937_64 random(seed ^ 0x5eed'0f'2222u);
+    if (random() % 100 >= 40) {
+      return;
+    }
+    for (std::size_t p = 0; p < cluster.pods.size(); ++p) {
+      SmallPod& pod = cluster.pods[p];
+      const auto third = static_cast<unsigned>(random() % 3);
+      if (!pod.ip.is_unspecified() && !pod.is_host_network && random() % 100 < 75) {
+        pod.second_ip = pod.ip.is_v4() ? IpAddress(0xfd00'0000'0000'0000u, p + 1)
+                                       : IpAddress::v4(10, 0, third, static_cast<unsigned>(p + 1));
+      }
     }
   }
 
