@@ -335,7 +335,7 @@ class AddressStage {
                     fmt::format("{} pod{} addresses of both families ({}{}): what policies say covers both; in a run, "
                                 "Services and DNS know the first",
                                 all.size(), all.size() == 1 ? " has" : "s have",
-                                cluster_.full_pod_name(all.front().first), all.size() == 1 ? "" : ", â¦"));
+                                cluster_.full_pod_name(all.front().first), all.size() == 1 ? "" : " and others"));
     }
   }
 
