@@ -152,11 +152,11 @@ analysis::ReachSummary reach_under_all(const scenario::PolicySetPlan& plan,
     const analysis::ComparedCell& played = row.cells.front();
     const bool is_unknown = played.is_unknown || row.differs();
     summary.unknown_rows += is_unknown ? 1 : 0;
-    visit({.source = {.name = row.source, .workload = {}, .pod = {}},
-           .destination = {.name = row.destination, .workload = {}, .pod = {}},
-           .ports = &played.ports,
-           .is_unknown = is_unknown,
-           .varies = played.varies});
+    analysis::ReachRow shown = played.row();
+    shown.source.name = row.source;
+    shown.destination.name = row.destination;
+    shown.is_unknown = is_unknown;
+    visit(shown);
   }
   return summary;
 }
@@ -289,6 +289,10 @@ Exit print_used(policy::PolicyEngine& engine, std::size_t others, Uses uses, con
     unknown += row.is_unknown ? 1 : 0;
     analysis::ReachRow narrowed = row;
     narrowed.ports = &used;
+    const policy::PortSet used_v4 = row.families_differ() ? used.intersected_with(*row.ipv4) : policy::PortSet();
+    const policy::PortSet used_v6 = row.families_differ() ? used.intersected_with(*row.ipv6) : policy::PortSet();
+    narrowed.ipv4 = used_v4 == used_v6 ? nullptr : &used_v4;
+    narrowed.ipv6 = used_v4 == used_v6 ? nullptr : &used_v6;
     printer.row(narrowed);
   });
   summary.unknown_rows = unknown;

@@ -94,6 +94,9 @@ class JsonPrinter : public DiffPrinter {
     if (line.varies) {
       object["varies"] = true;
     }
+    if (!line.family.empty()) {
+      object["family"] = line.family;
+    }
     ordered_json reasons = ordered_json::array();
     for (const DiffReason& reason : line.reasons()) {
       reasons.push_back(reason_json(reason));

@@ -112,6 +112,7 @@ DiffLine diff_line(const DiffRow& row, const scenario::Unapproved& left, const S
   line.severity = severity_of(row);
   line.cause = to_string(row.cause);
   line.change = row.cause == DiffCause::unknown ? "unknown"
+                : row.family                    ? "changed"
                 : row.before.empty()            ? "added"
                 : row.after.empty()             ? "removed"
                                                 : "changed";
@@ -122,6 +123,12 @@ DiffLine diff_line(const DiffRow& row, const scenario::Unapproved& left, const S
   line.opened = text_or_nothing(row.opened);
   line.closed = text_or_nothing(row.closed);
   line.varies = row.varies;
+  if (row.family) {
+    line.family = *row.family == IpFamily::v4 ? "IPv4" : "IPv6";
+    for (std::string* text : {&line.opened, &line.closed}) {
+      *text += text->empty() ? "" : fmt::format(" ({} only)", line.family);
+    }
+  }
   line.is_approved = row.cause != DiffCause::unknown && left.empty();
   if (!left.empty()) {
     line.unapproved = fmt::format("{}{}{}", left.opened.empty() ? "" : "opened " + left.opened.to_string(),
@@ -220,6 +227,9 @@ std::string diff_reason_text(const DiffReason& reason) {
 
 std::string diff_ports_text(const DiffLine& line) {
   constexpr std::string_view kNone = "No Connections";
+  if (!line.family.empty()) {
+    return fmt::format("{} → {} ({} only)", line.before, line.after, line.family);
+  }
   if (line.severity == DiffSeverity::unknown) {
     return fmt::format("{} → {}", line.before, line.after);
   }

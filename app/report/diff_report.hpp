@@ -57,6 +57,7 @@ struct DiffLine {
   std::string unapproved;  // what no entry approves: "opened TCP 81", "" when all is approved
   bool is_approved = false;
   bool varies = false;
+  std::string family;  // "IPv4" or "IPv6": the sides differ in that one alone; "" otherwise
   std::function<std::vector<DiffReason>()> reasons;  // to be asked before the next row comes
 };
 

@@ -161,8 +161,9 @@ std::string side_text(const ExplainView::Side& side, const Style& style) {
 }
 
 std::string path_text(const ExplainView::Path& path, const Style& style) {
-  std::string out = fmt::format("  {} → {} port {}: {}\n", pods(path.source, path.source_pods),
-                                pods(path.destination, path.destination_pods), path.port, colored(path.action, style));
+  std::string out = fmt::format("  {} → {} port {}{}: {}\n", pods(path.source, path.source_pods),
+                                pods(path.destination, path.destination_pods), path.port,
+                                path.family.empty() ? "" : " over " + path.family, colored(path.action, style));
   out += side_text(path.egress, style) + side_text(path.ingress, style);
   if (!path.is_listening) {
     out += "    " + style.doubtful("nothing listens on that port: what policies allow is refused there") + "\n";
@@ -250,16 +251,20 @@ ordered_json side_json(const ExplainView::Side& side) {
 }
 
 ordered_json path_json(const ExplainView::Path& path) {
-  return {{"source", path.source},
-          {"sourcePods", path.source_pods},
-          {"destination", path.destination},
-          {"destinationPods", path.destination_pods},
-          {"port", path.port},
-          {"listening", path.is_listening},
-          {"verdict", path.action},
-          {"egress", side_json(path.egress)},
-          {"ingress", side_json(path.ingress)},
-          {"nextStep", path.next_step}};
+  ordered_json object = {{"source", path.source},
+                         {"sourcePods", path.source_pods},
+                         {"destination", path.destination},
+                         {"destinationPods", path.destination_pods},
+                         {"port", path.port},
+                         {"listening", path.is_listening},
+                         {"verdict", path.action},
+                         {"egress", side_json(path.egress)},
+                         {"ingress", side_json(path.ingress)},
+                         {"nextStep", path.next_step}};
+  if (!path.family.empty()) {
+    object["family"] = path.family;
+  }
+  return object;
 }
 
 ordered_json lookup_json(const ExplainView::Lookup& lookup) {
@@ -291,6 +296,7 @@ std::vector<ExplainView::Path> paths_of(const analysis::ConnectionExplanation& e
     path.source_pods = explained.source_pods;
     path.destination_pods = explained.destination_pods;
     path.port = explained.port.number();
+    path.family = !explained.family ? "" : *explained.family == IpFamily::v4 ? "IPv4" : "IPv6";
     path.is_listening = explained.is_listening;
     path.action = action_text(explained.action);
     path.egress = side_of(explained.egress, engine, sources);
@@ -417,7 +423,9 @@ std::string explain_csv(const std::vector<ExplainView>& views) {
   for (const ExplainView& view : views) {
     for (const ExplainView::Path& path : view.paths) {
       for (const ExplainView::Side* side : {&path.egress, &path.ingress}) {
-        out += csv_line({view.policy_set, path.source, path.destination, std::to_string(path.port), side->direction,
+        // Two lines of one pair must not look like one that contradicts itself.
+        const std::string destination = path.destination + (path.family.empty() ? "" : " (" + path.family + ")");
+        out += csv_line({view.policy_set, path.source, destination, std::to_string(path.port), side->direction,
                          side->action, side->cause, side->text, side->place});
       }
     }

@@ -46,6 +46,7 @@ struct ExplainView {
     std::uint32_t source_pods = 1;
     std::uint32_t destination_pods = 1;
     std::uint16_t port = 0;
+    std::string family;  // "IPv4" or "IPv6" where the other fares otherwise; "" otherwise
     bool is_listening = true;
     std::string action;
     Side egress;

@@ -11,7 +11,7 @@ namespace podwire::report {
 namespace {
 
 std::string cell_text(const analysis::ComparedCell& cell) {
-  return cell.ports.to_string() + (cell.varies ? " *" : "") + (cell.is_unknown ? " (unknown)" : "");
+  return connections_text(cell.row()) + (cell.varies ? " *" : "") + (cell.is_unknown ? " (unknown)" : "");
 }
 
 std::string fields_text(const analysis::ComparedRow& row) {

@@ -31,6 +31,10 @@ class JsonPrinter : public ReachPrinter {
     if (row.varies) {
       object["varies"] = true;
     }
+    if (row.families_differ()) {
+      object["ipv4"] = row.ipv4->to_string();
+      object["ipv6"] = row.ipv6->to_string();
+    }
     write_item(object);
   }
   void entry_points(const std::vector<analysis::EntryRow>& rows) override {

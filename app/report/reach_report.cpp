@@ -6,7 +6,7 @@
 namespace podwire::report {
 
 std::string reach_ports_text(const analysis::ReachRow& row) {
-  return fmt::format("{}{}{}", row.ports->to_string(), row.is_unknown ? " (unknown)" : "",
+  return fmt::format("{}{}{}", connections_text(row), row.is_unknown ? " (unknown)" : "",
                      row.varies ? " (not between every two pods)" : "");
 }
 

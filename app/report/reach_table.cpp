@@ -40,7 +40,7 @@ class TablePrinter : public ReachPrinter {
   void row(const analysis::ReachRow& row) override {
     const std::string source = printable(row.source.name);
     const std::string destination = printable(row.destination.name);
-    std::string ports = row.ports->to_string();
+    std::string ports = connections_text(row);
     notes_varying_ = notes_varying_ || row.varies;
     ports += row.varies ? " *" : "";
     ports += row.is_unknown ? (row.ports->empty() ? ", but unknown" : ", perhaps") : "";

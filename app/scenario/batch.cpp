@@ -79,7 +79,7 @@ class BatchPlayer {
     const auto keep = [&](const analysis::ReachRow& row) {
       if (record.reachability.size() < kMostReachRecords) {
         record.reachability.push_back({std::string(row.source.name), std::string(row.destination.name),
-                                       row.ports->to_string(), row.is_unknown, row.varies});
+                                       connections_text(row), row.is_unknown, row.varies});
       }
     };
     record.reach_rows = analysis::reach(engine, {}, keep).rows;

@@ -51,9 +51,12 @@ std::vector<Pair> distinct_pairs(const cluster::Cluster& cluster, const Connecti
       }
       if (seen.insert({cluster.pods[destination.pod.index()].shape, destination.port, is_self}).second) {
         Peer peer = peer_of_pod(cluster, destination.pod);
+        peer.ip = destination.ip;
         peer.service_ip = connection.service_ip;
         peer.service_port = connection.dialled;
-        pairs.push_back({source, peer, destination.port});
+        Peer from = source;  // which talks in the family of what it dials
+        from.ip = source.pod.is_valid() ? cluster.address_of(source.pod, destination.ip) : source.ip;
+        pairs.push_back({from, peer, destination.port});
       }
     }
   }

@@ -137,7 +137,7 @@ void explain(policy::PolicyEngine& engine, PodId source, const Destination& dest
   if (!explains_allowed || (answer.verdict != ProbeVerdict::allowed && answer.verdict != ProbeVerdict::refused)) {
     return;
   }
-  const policy::Peer from = peer_of_pod(cluster, source);
+  const policy::Peer from = {.pod = source, .node = {}, .ip = cluster.address_of(source, answer.server)};
   policy::Peer to = peer_of_address(cluster, answer.server);
   if (const cluster::ServiceId service = cluster.service_at(destination.ip); service.is_valid()) {
     to.service_ip = destination.ip;

@@ -72,6 +72,10 @@ class Columns {
     }
     Pair& pair = pairs_[place];
     ComparedCell cell{.ports = *row.ports, .is_unknown = row.is_unknown, .varies = row.varies};
+    if (row.families_differ()) {
+      cell.ipv4 = *row.ipv4;
+      cell.ipv6 = *row.ipv6;
+    }
     pair.source = row.source.name;
     pair.destination = row.destination.name;
     if (other.is_external()) {

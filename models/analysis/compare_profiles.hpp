@@ -21,6 +21,20 @@ struct ComparedCell {
   policy::PortSet ports = {};
   bool is_unknown = false;
   bool varies = false;
+  // As in ReachRow; both empty where the families do not differ.
+  policy::PortSet ipv4 = {};
+  policy::PortSet ipv6 = {};
+  bool families_differ() const { return ipv4 != ipv6; }
+  /// The cell as a row of reach; valid while the cell is.
+  ReachRow row() const {
+    return {.source = {},
+            .destination = {},
+            .ports = &ports,
+            .is_unknown = is_unknown,
+            .varies = varies,
+            .ipv4 = families_differ() ? &ipv4 : nullptr,
+            .ipv6 = families_differ() ? &ipv6 : nullptr};
+  }
   bool operator==(const ComparedCell&) const = default;
 };
 

@@ -211,6 +211,10 @@ class Diff {
     Delta delta = delta_of(old_ports, new_ports);
     if (delta.varies) {
       deltas_.compare_pods(&from == &to, pods(from), pods(to), delta);
+      if (const auto family = delta.family(); family && old_ports.ports != nullptr && new_ports.ports != nullptr) {
+        delta.before = old_ports.in(*family);
+        delta.after = new_ports.in(*family);
+      }
     } else {
       for (const PodPair& source : pods(from).pairs) {
         const auto& others = pods(to).pairs;
@@ -218,7 +222,7 @@ class Diff {
           return &from != &to || (pod.before != source.before && pod.after != source.after);
         });
         if (other != others.end()) {
-          delta.example = example_of(source, *other);
+          delta.example = deltas_.example_of(source, *other, delta.family());
           break;
         }
       }
@@ -394,7 +398,8 @@ class Diff {
                 .closed = delta.closed,
                 .is_unknown_before = delta.is_unknown_before,
                 .is_unknown_after = delta.is_unknown_after,
-                .varies = delta.varies};
+                .varies = delta.varies,
+                .family = delta.family()};
     row.reasons = [this, &delta] {
       return delta.example ? rules_.changes(delta.example->source_before, delta.example->destination_before,
                                             delta.example->source_after, delta.example->destination_after, delta.opened,
@@ -423,7 +428,10 @@ class Diff {
         totals.both += row.opened.empty() || row.closed.empty() ? 0 : 1;
         totals.opened_outside += row.opened.empty() || !row.is_outside() ? 0 : 1;
         totals.closed_outside += row.closed.empty() || !row.is_outside() ? 0 : 1;
-        ++(row.before.empty() ? totals.added : row.after.empty() ? totals.removed : totals.changed);
+        ++(row.family           ? totals.changed
+           : row.before.empty() ? totals.added
+           : row.after.empty()  ? totals.removed
+                                : totals.changed);
         break;
     }
     goes_on_ = visit_(row) && goes_on_;

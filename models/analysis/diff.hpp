@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +66,9 @@ struct DiffRow {
   bool is_unknown_before = false;
   bool is_unknown_after = false;
   bool varies = false;  // not between every two pods
+  /// Pods that talk over both families: the sides differ in this one alone, and `before` and `after` are what it lets
+  /// through. None: in both, or there is but one, and they are the union.
+  std::optional<IpFamily> family = {};
   /// The directions whose deciding rules differ, asked at both ends of up to eight of the ranges that differ and of two
   /// pods that differ. Computed when called; empty where one side has no such pair.
   std::function<std::vector<RuleChange>()> reasons;

@@ -50,7 +50,9 @@ Example example_of(const PodPair& pod, Direction direction, IpAddress ip) {
 
 bool fare_alike(const ReachSweep::Ports& a, const ReachSweep::Ports& b) {
   return a.ports != nullptr && b.ports != nullptr && !a.varies && !b.varies && !a.is_unknown && !b.is_unknown &&
-         *a.ports == *b.ports;
+         *a.ports == *b.ports &&
+         ((!a.families_differ() && !b.families_differ()) ||
+          (a.in(IpFamily::v4) == b.in(IpFamily::v4) && a.in(IpFamily::v6) == b.in(IpFamily::v6)));
 }
 
 Delta delta_of(const ReachSweep::Ports& old_ports, const ReachSweep::Ports& new_ports) {
@@ -59,14 +61,67 @@ Delta delta_of(const ReachSweep::Ports& old_ports, const ReachSweep::Ports& new_
               .is_unknown_before = old_ports.is_unknown,
               .is_unknown_after = new_ports.is_unknown,
               .varies = old_ports.varies || new_ports.varies};
-  if (!delta.varies) {
+  if (delta.varies) {
+    return delta;
+  }
+  const bool is_pair = old_ports.ports != nullptr && new_ports.ports != nullptr;
+  if (!is_pair || (!old_ports.families_differ() && !new_ports.families_differ())) {
     delta.opened = ports_without(delta.after, delta.before);
     delta.closed = ports_without(delta.before, delta.after);
+    return delta;
+  }
+  for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+    const PortSet& was = old_ports.in(family);
+    const PortSet& is = new_ports.in(family);
+    delta.opened = delta.opened.united_with(ports_without(is, was));
+    delta.closed = delta.closed.united_with(ports_without(was, is));
+    delta.is_compared[static_cast<std::size_t>(family)] = true;
+    delta.is_other[static_cast<std::size_t>(family)] = was != is;
+  }
+  if (const auto family = delta.family()) {
+    delta.before = old_ports.in(*family);
+    delta.after = new_ports.in(*family);
   }
   return delta;
 }
 
-void Deltas::add_example(Delta& delta, const Example& example) {
+Example Deltas::example_of(const PodPair& source, const PodPair& destination, std::optional<IpFamily> family) const {
+  Example example = analysis::example_of(source, destination);
+  if (family) {
+    const auto at = [&](const PolicyEngine& engine, Peer& end) {
+      end.ip = engine.cluster().address_of(end.pod, *family);
+    };
+    at(before_, example.source_before);
+    at(before_, example.destination_before);
+    at(after_, example.source_after);
+    at(after_, example.destination_after);
+  }
+  return example;
+}
+
+void Deltas::add_pair(Delta& delta, const PodPair& source, const PodPair& destination) {
+  const bool has_one_family = before_.profile().policy.is_ipv4_only ||
+                              (before_.cluster().second_addresses.empty() && after_.cluster().second_addresses.empty());
+  if (has_one_family) {
+    add_example(delta, analysis::example_of(source, destination));
+    return;
+  }
+  bool is_shared = false;
+  for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+    const auto speak = [&](const PolicyEngine& engine, cluster::PodId a, cluster::PodId b) {
+      return engine.view().pods[a.index()].speaks(family) && engine.view().pods[b.index()].speaks(family);
+    };
+    if (speak(before_, source.before, destination.before) || speak(after_, source.after, destination.after)) {
+      add_example(delta, example_of(source, destination, family), family);
+      is_shared = true;
+    }
+  }
+  if (!is_shared) {
+    add_example(delta, analysis::example_of(source, destination));
+  }
+}
+
+void Deltas::add_example(Delta& delta, const Example& example, std::optional<IpFamily> family) {
   const PortSet old_ports = between(before_, example.source_before, example.destination_before);
   const PortSet new_ports = between(after_, example.source_after, example.destination_after);
   const PortSet opened = ports_without(new_ports, old_ports);
@@ -75,6 +130,10 @@ void Deltas::add_example(Delta& delta, const Example& example) {
   if (differs && !delta.differs()) {
     delta.example = example;
   }
+  if (family) {
+    delta.is_compared[static_cast<std::size_t>(*family)] = true;
+    delta.is_other[static_cast<std::size_t>(*family)] |= differs;
+  }
   delta.opened = delta.opened.united_with(opened);
   delta.closed = delta.closed.united_with(closed);
 }
@@ -82,7 +141,7 @@ void Deltas::add_example(Delta& delta, const Example& example) {
 void Deltas::compare_pods(bool is_same, const MatchedPods& sources, const MatchedPods& destinations, Delta& delta) {
   const auto compare = [&](const PodPair& source, const PodPair& destination) {
     if (!is_same || (source.before != destination.before && source.after != destination.after)) {
-      add_example(delta, example_of(source, destination));
+      add_pair(delta, source, destination);
     }
   };
   if (!sources.has_node_traffic) {

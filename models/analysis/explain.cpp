@@ -93,7 +93,7 @@ class ConnectionExplainer {
 
   Peer peer_at(IpAddress ip) const {
     if (const cluster::PodId pod = cluster_.pod_at(ip); pod.is_valid()) {
-      return peer_of(pod);
+      return {.pod = pod, .ip = ip};
     }
     return {.node = cluster_.node_at(ip), .ip = ip};
   }
@@ -295,9 +295,9 @@ class ConnectionExplainer {
   }
 
   void add_backend(std::vector<PathEnd>& ends, const cluster::Backend& backend, Port port) {
-    const Peer peer = backend.pod.is_valid() ? peer_of(backend.pod) : peer_at(backend.ip);
+    const Peer peer = backend.pod.is_valid() ? Peer{.pod = backend.pod, .ip = backend.ip} : peer_at(backend.ip);
     for (PathEnd& end : ends) {
-      if (end.port == port && fares_as(end.peer, peer)) {
+      if (end.port == port && end.peer.ip.family() == peer.ip.family() && fares_as(end.peer, peer)) {
         end.pods.push_back(peer.pod);
         return;
       }
@@ -400,7 +400,66 @@ class ConnectionExplainer {
     return peer.pod.is_valid() ? cluster_.pods[peer.pod.index()].node : peer.node;
   }
 
-  void add_path(const PathEnd& source, const Peer& from, const PathEnd& destination, Peer to) {
+  /// In each family that the two may talk in; once where they fare alike.
+  void add_path(const PathEnd& source, Peer from, const PathEnd& destination, Peer to) {
+    const std::vector<IpFamily> families = families_of(source, from, destination, to);
+    const std::size_t first = result_.paths.size();
+    for (const IpFamily family : families) {
+      const auto at = [&](Peer& end) { end.ip = end.pod.is_valid() ? cluster_.address_of(end.pod, family) : end.ip; };
+      at(from);
+      at(to);
+      add_path_in(source, from, destination, to);
+      result_.paths.back().family = families.size() > 1 ? std::optional(family) : std::nullopt;
+    }
+    if (families.size() > 1 && fare_alike(result_.paths[first], result_.paths[first + 1])) {
+      result_.paths.pop_back();
+      result_.paths[first].family.reset();
+    }
+  }
+
+  static bool fare_alike(const ExplainedPath& a, const ExplainedPath& b) {
+    const auto is_same = [](const policy::Explanation& x, const policy::Explanation& y) {
+      return x.verdict.action == y.verdict.action && x.verdict.cause == y.verdict.cause &&
+             x.verdict.policy == y.verdict.policy && x.verdict.rule == y.verdict.rule &&
+             x.verdict.tier == y.verdict.tier;
+    };
+    return is_same(a.egress, b.egress) && is_same(a.ingress, b.ingress);
+  }
+
+  /// An address that was named, or a Service's backend, tells the family; between pods by name it is each that both
+  /// have an address of.
+  std::vector<IpFamily> families_of(const PathEnd& source, const Peer& from, const PathEnd& destination,
+                                    const Peer& to) {
+    if (cluster_.second_addresses.empty()) {
+      return {to.ip.family()};
+    }
+    const auto is_named = [](const PathEnd& end) { return end.pods.empty(); };
+    const auto speaks = [&](const Peer& end, IpFamily family) {
+      return !end.pod.is_valid() || engine_.view().pods[end.pod.index()].speaks(family);
+    };
+    std::vector<IpFamily> families = {IpFamily::v4, IpFamily::v6};
+    if (result_.service.is_valid() || is_named(destination)) {
+      families = {destination.peer.ip.family()};
+    } else if (is_named(source)) {
+      families = {source.peer.ip.family()};
+    } else if (engine_.profile().policy.is_ipv4_only) {
+      families = {IpFamily::v4};
+    }
+    std::vector<IpFamily> shared = families;
+    std::erase_if(shared, [&](IpFamily family) { return !speaks(from, family) || !speaks(to, family); });
+    if (!shared.empty()) {
+      return shared;
+    }
+    std::string note =
+        fmt::format("{} and {} have no address family in common: policies are asked, but nothing can pass",
+                    name_of(from), name_of(to));
+    if (std::find(result_.notes.begin(), result_.notes.end(), note) == result_.notes.end()) {
+      result_.notes.push_back(std::move(note));
+    }
+    return {families.front()};
+  }
+
+  void add_path_in(const PathEnd& source, const Peer& from, const PathEnd& destination, Peer to) {
     if (result_.service.is_valid()) {
       to.service_ip = cluster_.services[result_.service.index()].cluster_ip;  // none of a headless one
       to.service_port = result_.port;

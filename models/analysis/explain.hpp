@@ -50,8 +50,9 @@ struct ExplainedPath {
   std::string destination_name;  // "backend/api-2", or an address
   std::uint32_t source_pods = 1;
   std::uint32_t destination_pods = 1;
-  Port port;                 // at the destination, after translation
-  bool is_listening = true;  // a pod that nothing answers on refuses what policies allow
+  Port port;                            // at the destination, after translation
+  std::optional<IpFamily> family = {};  // two pods by name that fare otherwise in the other family: this is this one
+  bool is_listening = true;             // a pod that nothing answers on refuses what policies allow
   policy::Explanation egress;
   policy::Explanation ingress;
   policy::Action action = policy::Action::allow;  // of both together

@@ -181,9 +181,9 @@ class Finder {
     std::uint64_t count = 0;
     for (std::size_t p = 0; p < cluster_.pods.size(); ++p) {
       const cluster::PodShape& shape = cluster_.shape(cluster::PodId(p));
-      count += !shape.is_host_network && region.contains(cluster_, shape.name_space, shape.labels, cluster_.pods[p].ip)
-                   ? 1
-                   : 0;
+      const IpAddress second = cluster_.second_address_of(cluster::PodId(p));
+      const auto is_in = [&](IpAddress ip) { return region.contains(cluster_, shape.name_space, shape.labels, ip); };
+      count += !shape.is_host_network && (is_in(cluster_.pods[p].ip) || (!second.is_unspecified() && is_in(second)));
     }
     return count;
   }

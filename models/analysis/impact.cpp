@@ -122,9 +122,9 @@ KindKey Impact::Impl::key_of(const End& end) {
   put(static_cast<std::uint32_t>(end.kind));
   bool is_gone = false;
   const End twin = twin_of(end, is_gone);
-  const auto put_pod = [&](policy::PolicyEngine& engine, std::uint32_t id) {
+  const auto put_pod = [&](policy::PolicyEngine& engine, std::uint32_t id) {  // at the address that was used
     const policy::PodEntry& entry = engine.view().pods[id];
-    put(entry.peer.value());
+    put(entry.peer_for(end.ip).value());
     put(entry.ingress.value());
     put(entry.egress.value());
     put((entry.is_stranger ? 1u : 0u) | (entry.is_node_traffic ? 2u : 0u));
@@ -161,7 +161,8 @@ KindKey Impact::Impl::key_of(const End& end) {
 }
 
 std::uint32_t Impact::Impl::kind_of(const End& end) {
-  if (end.kind == EndKind::pod && kind_of_pod[end.id] != kNone) {
+  const bool is_pod = end.kind == EndKind::pod && end.ip.is_unspecified();  // at its first address
+  if (is_pod && kind_of_pod[end.id] != kNone) {
     return kind_of_pod[end.id];
   }
   const auto [found, is_new] = kind_ids.emplace(key_of(end), static_cast<std::uint32_t>(kinds.size()));
@@ -171,9 +172,10 @@ std::uint32_t Impact::Impl::kind_of(const End& end) {
     kinds.push_back({.example = end, .is_node_traffic = is_node_traffic});
   } else {
     Kind& kind = kinds[found->second];
-    kind.has_others = kind.has_others || kind.example.id != end.id || kind.example.ip != end.ip;
+    kind.has_others =
+        kind.has_others || kind.example.id != end.id || (end.kind == EndKind::address && kind.example.ip != end.ip);
   }
-  if (end.kind == EndKind::pod) {
+  if (is_pod) {
     kind_of_pod[end.id] = found->second;
   }
   return found->second;

@@ -101,7 +101,7 @@ Peer ImpactJudge::peer_of(const End& end) const {
   const cluster::Cluster& cluster = engine_.cluster();
   switch (end.kind) {
     case EndKind::pod:
-      return {.pod = cluster::PodId(end.id), .ip = cluster.pods[end.id].ip};
+      return {.pod = cluster::PodId(end.id), .ip = end.ip.is_unspecified() ? cluster.pods[end.id].ip : end.ip};
     case EndKind::node: {
       const auto& addresses = cluster.nodes[end.id].addresses;
       return {.node = cluster::NodeId(end.id), .ip = addresses.empty() ? IpAddress() : addresses.front()};
@@ -111,8 +111,22 @@ Peer ImpactJudge::peer_of(const End& end) const {
   }
 }
 
-PairVerdict ImpactJudge::judge_peers(const Peer& source, const Peer& destination, FlowProtocol protocol,
-                                     std::uint16_t port) {
+/// Two pods at addresses of one family, the destination's if the source has it.
+void ImpactJudge::agree_on_family(Peer& source, Peer& destination) const {
+  const cluster::Cluster& cluster = engine_.cluster();
+  if (cluster.second_addresses.empty() || source.ip.family() == destination.ip.family()) {
+    return;
+  }
+  if (source.pod.is_valid()) {
+    source.ip = cluster.address_of(source.pod, destination.ip);
+  }
+  if (destination.pod.is_valid()) {
+    destination.ip = cluster.address_of(destination.pod, source.ip);
+  }
+}
+
+PairVerdict ImpactJudge::judge_peers(Peer source, Peer destination, FlowProtocol protocol, std::uint16_t port) {
+  agree_on_family(source, destination);
   if (protocol > FlowProtocol::sctp) {
     return judge_icmp(source, destination);
   }

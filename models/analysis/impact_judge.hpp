@@ -37,7 +37,8 @@ class ImpactJudge {
 
  private:
   policy::Peer peer_of(const flows::End& end) const;
-  PairVerdict judge_peers(const policy::Peer& source, const policy::Peer& destination, flows::FlowProtocol protocol,
+  void agree_on_family(policy::Peer& source, policy::Peer& destination) const;
+  PairVerdict judge_peers(policy::Peer source, policy::Peer destination, flows::FlowProtocol protocol,
                           std::uint16_t port);
   PairVerdict judge_icmp(const policy::Peer& source, const policy::Peer& destination);
   PairVerdict judge_service(const policy::Peer& source, cluster::ServiceId service, flows::FlowProtocol protocol,

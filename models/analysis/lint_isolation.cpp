@@ -5,6 +5,7 @@
 #include <set>
 
 #include "models/analysis/lint_context.hpp"
+#include "models/cluster/addresses.hpp"
 #include "models/policy/deviations.hpp"
 
 namespace podwire::analysis {
@@ -93,8 +94,18 @@ bool lets_every_pod(const policy::Rule& rule) {
          });
 }
 
-void ip_block_covers_pods(LintContext& context, const NetworkPolicy& policy, Direction direction) {
-  const Cidr& pods = context.cluster.pod_cidr;
+/// What holds the second addresses of pods that have two; "::/0" where none has.
+Cidr second_block(const cluster::Cluster& cluster) {
+  std::vector<Cidr> alone;
+  for (const auto& [pod, ip] : cluster.second_addresses) {
+    if (ip.family() != cluster.pod_cidr.family() && !cluster.shape(pod).is_host_network) {
+      alone.emplace_back(ip, ip.is_v4() ? 32 : 128);
+    }
+  }
+  return alone.empty() ? Cidr() : cluster::covering(alone);
+}
+
+void ip_block_covers_pods(LintContext& context, const NetworkPolicy& policy, Direction direction, const Cidr& pods) {
   if (pods.first().is_unspecified()) {
     return;
   }
@@ -138,9 +149,11 @@ void cni_does_not_enforce(LintContext& context) {
 
 void lint_isolation(LintContext& context) {
   namespace_without_default_deny(context);
+  const Cidr second = second_block(context.cluster);
   for (const NetworkPolicy& policy : context.policies.network_policies) {
     for (const Direction direction : {Direction::ingress, Direction::egress}) {
-      ip_block_covers_pods(context, policy, direction);
+      ip_block_covers_pods(context, policy, direction, context.cluster.pod_cidr);
+      ip_block_covers_pods(context, policy, direction, second);
     }
   }
   cni_does_not_enforce(context);

@@ -56,6 +56,7 @@ struct Found {
 };
 /// There is a pair, and nothing to be had.
 constexpr Found kNothing = {.is_first = false};
+constexpr IpFamily kFamilies[] = {IpFamily::v4, IpFamily::v6};
 
 }  // namespace
 
@@ -68,6 +69,7 @@ class Reach {
         rows_(engine),
         options_(options),
         is_enforced_(engine.profile().policy.is_enforced),
+        has_two_families_(!cluster_.second_addresses.empty() && !engine.profile().policy.is_ipv4_only),
         unfiltered_(engine.profile().policy.sctp_is_enforced
                         ? PortSets::kEmpty
                         : compiled_.port_sets.intern(policy::PortSet::whole(IpProtocol::sctp))),
@@ -78,6 +80,7 @@ class Reach {
       collect_external();
     }
     found_.resize(ends_.size(), kNothing);
+    found_v6_.resize(has_two_families_ ? ends_.size() : 0);
     for (const End& end : ends_) {
       candidates_.add_end(end.may_be_unknown);
       for (const Variant& variant : variants(end)) {
@@ -223,6 +226,10 @@ class Reach {
       has_v4 = has_v4 || pod.ip.is_v4() || pod.ip.is_unspecified();
       has_v6 = has_v6 || (!pod.ip.is_v4() && !pod.ip.is_unspecified());
     }
+    for (const auto& [pod, ip] : cluster_.second_addresses) {
+      has_v4 = has_v4 || ip.is_v4();
+      has_v6 = has_v6 || !ip.is_v4();
+    }
     has_v6 = has_v6 || (options_.includes_named_ipv6 && names_ipv6());
     has_v6 = has_v6 && !engine_.profile().policy.is_ipv4_only;
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
@@ -292,7 +299,7 @@ class Reach {
       }
       load_external(destination, policy::Direction::ingress);
       for_each_range(by_atom_, [&](IpAddress first, IpAddress last, const Found& found) {
-        emit(external_end(first, last), named_end(destination), found, destination.may_be_unknown);
+        emit(external_end(first, last), named_end(destination), {.all = found}, destination.may_be_unknown);
       });
     }
   }
@@ -300,7 +307,7 @@ class Reach {
   void external_destinations(const End& source) {
     load_external(source, policy::Direction::egress);
     for_each_range(by_atom_, [&](IpAddress first, IpAddress last, const Found& found) {
-      emit(named_end(source), external_end(first, last), found, source.may_be_unknown);
+      emit(named_end(source), external_end(first, last), {.all = found}, source.may_be_unknown);
     });
   }
 
@@ -308,7 +315,8 @@ class Reach {
     load_source(source);
     for (const std::uint32_t d : touched_) {
       if (is_wanted(source, ends_[d])) {
-        emit(named_end(source), named_end(ends_[d]), found_[d], source.may_be_unknown || ends_[d].may_be_unknown);
+        emit(named_end(source), named_end(ends_[d]), of_both_families(d),
+             source.may_be_unknown || ends_[d].may_be_unknown);
       }
     }
   }
@@ -318,47 +326,97 @@ class Reach {
     loaded_ = &source;
     for (const std::uint32_t d : touched_) {
       found_[d] = kNothing;
+      if (has_two_families_) {
+        found_v6_[d] = Found();
+      }
     }
     candidates_.start(static_cast<std::uint32_t>(&source - ends_.data()));
-    for (const Variant& from : variants(source)) {
-      load_variant(from);
-      candidates_.look(from.entry);
-    }
+    for_each_load(source, [&](const Variant& from, IpFamily) { candidates_.look(from.entry); });
     touched_ = candidates_.candidates();
     for (const std::uint32_t d : touched_) {
       found_[d] = Found();
+      if (has_two_families_) {
+        found_v6_[d] = Found();
+      }
     }
-    for (const Variant& from : variants(source)) {
-      load_variant(from);
+    for_each_load(source, [&](const Variant& from, IpFamily family) {
+      std::vector<Found>& found = has_two_families_ && family == IpFamily::v6 ? found_v6_ : found_;
       for (const std::uint32_t d : touched_) {
         if (!is_wanted(source, ends_[d])) {
           continue;
         }
         for (const Variant& to : variants(ends_[d])) {
-          if (&source != &ends_[d] || &from != &to || from.pods > 1) {
-            add_pair(from, to, found_[d]);
+          if ((&source != &ends_[d] || &from != &to || from.pods > 1) && is_judged(from.entry, to.entry, family)) {
+            add_pair(from, to, family, found[d]);
           }
         }
+      }
+    });
+  }
+
+  /// Calls use(variant, family) with the variant loaded as it is in each family that it speaks; where no pod of the
+  /// cluster has two addresses once, in that of its first.
+  template <class Use>
+  void for_each_load(const End& source, Use use) {
+    for (const Variant& from : variants(source)) {
+      for (const IpFamily family : kFamilies) {
+        if (has_two_families_ ? !from.entry.speaks(family) : family != from.entry.family) {
+          continue;
+        }
+        rows_.load_source(from.entry.peer_in(family));
+        if (from.entry.egress.is_valid()) {
+          rows_.load_egress(from.entry.egress);
+        }
+        use(from, family);
       }
     }
   }
 
-  void load_variant(const Variant& from) {
-    rows_.load_source(from.entry.peer);
-    if (from.entry.egress.is_valid()) {
-      rows_.load_egress(from.entry.egress);
+  /// Whether a pair is judged in this family of the source's: where both speak it, or in its first where none is
+  /// shared.
+  bool is_judged(const PodEntry& from, const PodEntry& to, IpFamily family) const {
+    return !has_two_families_ || to.speaks(family) || from.is_of_one_family;
+  }
+
+  /// What the loaded source has of a destination.
+  struct Sum {
+    Found all;
+    PortSetId ipv4 = {};  // none: the families do not differ
+    PortSetId ipv6 = {};
+  };
+  Sum of_both_families(std::uint32_t destination) const {
+    const Found& v4 = found_[destination];
+    if (!has_two_families_ || found_v6_[destination].is_first) {
+      return {.all = v4};
     }
+    const Found& v6 = found_v6_[destination];
+    if (v4.is_first) {
+      return {.all = v6};
+    }
+    Sum sum{.all = {.ports = compiled_.port_sets.unite(v4.ports, v6.ports),
+                    .is_first = false,
+                    .varies = v4.varies || v6.varies,
+                    .is_open_to_doubt = v4.is_open_to_doubt || v6.is_open_to_doubt}};
+    if (v4.ports != v6.ports) {
+      sum.ipv4 = v4.ports;
+      sum.ipv6 = v6.ports;
+    }
+    return sum;
   }
 
-  ReachSweep::Ports as_ports(const Found& found, bool is_unknown) const {
-    return {.ports = found.is_first ? nullptr : &compiled_.port_sets[found.ports],
+  const policy::PortSet* set_of(PortSetId id) const { return id.is_valid() ? &compiled_.port_sets[id] : nullptr; }
+
+  ReachSweep::Ports as_ports(const Sum& sum, bool is_unknown) const {
+    return {.ports = sum.all.is_first ? nullptr : &compiled_.port_sets[sum.all.ports],
             .is_unknown = is_unknown,
-            .varies = found.varies};
+            .varies = sum.all.varies,
+            .ipv4 = set_of(sum.ipv4),
+            .ipv6 = set_of(sum.ipv6)};
   }
 
-  void add_pair(const Variant& from, const Variant& to, Found& found) {
+  void add_pair(const Variant& from, const Variant& to, IpFamily family, Found& found) {
     const AllowedPorts out =
-        from.entry.egress.is_valid() ? with_unfiltered(rows_.egress_ports(to.entry.peer)) : AllowedPorts();
+        from.entry.egress.is_valid() ? with_unfiltered(rows_.egress_ports(to.entry.peer_in(family))) : AllowedPorts();
     AllowedPorts in;
     if (to.entry.ingress.is_valid()) {
       in = with_unfiltered(rows_.ingress_ports(to.entry.ingress));
@@ -390,7 +448,8 @@ class Reach {
     return {.name = external_name_, .workload = {}, .pod = {}, .range = {first, last}};
   }
 
-  void emit(const ReachEnd& source, const ReachEnd& destination, const Found& found, bool may_be_unknown) {
+  void emit(const ReachEnd& source, const ReachEnd& destination, const Sum& sum, bool may_be_unknown) {
+    const Found& found = sum.all;
     const bool is_unknown = may_be_unknown || found.is_open_to_doubt;
     if (found.is_first || (found.ports == PortSets::kEmpty && !is_unknown)) {
       return;
@@ -401,7 +460,9 @@ class Reach {
             .destination = destination,
             .ports = &compiled_.port_sets[found.ports],
             .is_unknown = is_unknown,
-            .varies = found.varies});
+            .varies = found.varies,
+            .ipv4 = set_of(sum.ipv4),
+            .ipv6 = set_of(sum.ipv6)});
   }
 
   policy::PolicyEngine& engine_;
@@ -410,7 +471,8 @@ class Reach {
   PortRows rows_;
   ReachOptions options_;
   bool is_enforced_;
-  PortSetId unfiltered_;  // ports that the plugin never filters
+  bool has_two_families_;  // some pod has
+  PortSetId unfiltered_;   // ports that the plugin never filters
   std::function<void(const ReachRow&)> visit_;
 
   std::vector<End> ends_;
@@ -420,11 +482,24 @@ class Reach {
   std::vector<Found> by_atom_;
   ReachCandidates candidates_;
   std::span<const std::uint32_t> touched_;  // the loaded source's candidates
-  std::vector<Found> found_;                // by destination; nothing for those that are not touched
+  // By destination; nothing for those that are not touched. In clusters where pods have addresses of both families
+  // found_ is what holds over IPv4.
+  std::vector<Found> found_;
+  std::vector<Found> found_v6_;
   const End* loaded_ = nullptr;
   std::string external_name_;
   ReachSummary summary_;
 };
+
+std::string connections_text(const ReachRow& row) {
+  if (!row.families_differ()) {
+    return row.ports->to_string();
+  }
+  if (row.ipv4->empty() || row.ipv6->empty()) {
+    return row.ports->to_string() + (row.ipv6->empty() ? " (IPv4 only)" : " (IPv6 only)");
+  }
+  return row.ipv4->to_string() + " (IPv4), " + row.ipv6->to_string() + " (IPv6)";
+}
 
 ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,
                    const std::function<void(const ReachRow&)>& visit) {
@@ -456,7 +531,7 @@ void ReachSweep::load_source(std::size_t source) {
 ReachSweep::Ports ReachSweep::ports_to(std::size_t destination) const {
   const bool is_unknown = !reach_->cluster_.unmodelled.empty() &&  // the ends are large, and are mostly not needed
                           (reach_->loaded_->may_be_unknown || reach_->ends_[destination].may_be_unknown);
-  return reach_->as_ports(reach_->found_[destination], is_unknown);
+  return reach_->as_ports(reach_->of_both_families(static_cast<std::uint32_t>(destination)), is_unknown);
 }
 
 std::span<const std::uint32_t> ReachSweep::touched() const {
@@ -468,7 +543,7 @@ void ReachSweep::outside(std::size_t index, policy::Direction direction, std::ve
   ranges.clear();
   reach_->load_external(found, direction);
   reach_->for_each_range(reach_->by_atom_, [&](IpAddress first, IpAddress last, const Found& what) {
-    ranges.push_back({{first, last}, reach_->as_ports(what, found.may_be_unknown)});
+    ranges.push_back({{first, last}, reach_->as_ports({.all = what}, found.may_be_unknown)});
   });
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -51,7 +52,15 @@ struct ReachRow {
   const policy::PortSet* ports = nullptr;
   bool is_unknown = false;  // an unmodelled object may decide; `ports` is what the modelled policies allow
   bool varies = false;      // not every pair of pods of the two workloads has all these ports
+  // Where pods talk over both families and fare differently: what each lets through, `ports` being the union. Else
+  // null.
+  const policy::PortSet* ipv4 = nullptr;
+  const policy::PortSet* ipv6 = nullptr;
+  bool families_differ() const { return ipv4 != nullptr; }
 };
+
+/// "TCP 80,443", or where the two families fare differently "TCP 80 (IPv4 only)" or "TCP 80,443 (IPv4), TCP 80 (IPv6)".
+std::string connections_text(const ReachRow& row);
 
 struct ReachSummary {
   std::uint64_t rows = 0;
@@ -61,10 +70,11 @@ struct ReachSummary {
 
 /// Calls `visit` for each pair that can talk, and for each pair whose verdict is unknown: first the external sources
 /// (by destination, then by address), then for each source its external destinations and its others in the cluster's
-/// order. A workload's line to itself is about its different replicas. Pods that have finished have no lines where the
-/// profile ignores them. O(rows × distinct pods a workload + matches of rules + pairs that one side's rules let
-/// through), not O(workloads²): a source looks at the destinations that the rules of either side lead to, whichever are
-/// fewer.
+/// order. Two pods are judged in each family that both have an address of, at those addresses; where they have none in
+/// common, at their first. A workload's line to itself is about its different replicas. Pods that have finished have no
+/// lines where the profile ignores them. O(rows × distinct pods a workload + matches of rules + pairs that one side's
+/// rules let through), not O(workloads²): a source looks at the destinations that the rules of either side lead to,
+/// whichever are fewer.
 ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,
                    const std::function<void(const ReachRow&)>& visit);
 
@@ -85,6 +95,13 @@ class ReachSweep {
     const policy::PortSet* ports = nullptr;
     bool is_unknown = false;
     bool varies = false;
+    const policy::PortSet* ipv4 = nullptr;  // as in ReachRow
+    const policy::PortSet* ipv6 = nullptr;
+    bool families_differ() const { return ipv4 != nullptr; }
+    /// What this family lets through.
+    const policy::PortSet& in(IpFamily family) const {
+      return !families_differ() ? *ports : family == IpFamily::v4 ? *ipv4 : *ipv6;
+    }
   };
   struct Range {
     std::pair<IpAddress, IpAddress> addresses;

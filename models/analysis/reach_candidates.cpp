@@ -34,6 +34,9 @@ void ReachCandidates::add_variant(const policy::PodEntry& entry) {
   const auto end = static_cast<std::uint32_t>(is_always_.size() - 1);
   is_always_.back() = is_always_.back() || entry.is_stranger;
   by_peer_.entries.emplace_back(entry.peer.value(), end);
+  if (entry.second.is_valid()) {
+    by_peer_.entries.emplace_back(entry.second.value(), end);
+  }
   PortSetId open = PortSets::kAll;
   if (entry.ingress.is_valid()) {
     by_group_.entries.emplace_back(entry.ingress.value(), end);

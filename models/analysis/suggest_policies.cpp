@@ -365,8 +365,9 @@ class PolicyMaker {
     }
     const std::size_t most = ranges.size() + kMostExceptedPods;
     for (std::size_t p = 0; p < cluster_.pods.size() && !opens_pods_; ++p) {
-      if (!cluster_.shape(cluster::PodId(p)).is_host_network && cluster_.pods[p].ip.is_v4()) {
-        add(alone(cluster_.pods[p].ip));
+      const IpAddress ip = cluster_.address_of(cluster::PodId(p), IpFamily::v4);
+      if (!cluster_.shape(cluster::PodId(p)).is_host_network && ip.is_v4()) {
+        add(alone(ip));
         opens_pods_ = ranges.size() > most;
       }
     }

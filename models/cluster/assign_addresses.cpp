@@ -42,6 +42,8 @@ class AddressStage {
       return;
     }
     address_pods();
+    add_second_addresses();
+    tell_of_second_addresses();
   }
 
  private:
@@ -74,23 +76,36 @@ class AddressStage {
     }
   }
 
+  using Owners = boost::unordered_flat_map<IpAddress, PodId, std::hash<IpAddress>>;
+
+  void take(Owners& owners, IpAddress ip, PodId pod, Span span, std::string field) {
+    taken_.insert(ip);
+    const auto [at, is_new] = owners.try_emplace(ip, pod);
+    if (!is_new) {
+      state_.diagnostics.add({.code = "duplicate-pod-ip",
+                              .message = fmt::format("the pods {} and {} have the same address {}",
+                                                     printable(cluster_.full_pod_name(at->second)),
+                                                     printable(cluster_.full_pod_name(pod)), ip.to_string()),
+                              .span = span,
+                              .object = printable(cluster_.full_pod_name(pod)),
+                              .field = std::move(field)});
+    }
+  }
+
   bool note_taken() {
-    boost::unordered_flat_map<IpAddress, PodId, std::hash<IpAddress>> owners;
+    Owners owners;
     for (std::size_t i = 0; i < cluster_.pods.size(); ++i) {
       const Pod& pod = cluster_.pods[i];
       if (pod.ip.is_unspecified() || is_finished(pod) || cluster_.shapes[pod.shape.index()].is_host_network) {
         continue;
       }
-      taken_.insert(pod.ip);
-      const auto [at, is_new] = owners.try_emplace(pod.ip, PodId(i));
-      if (!is_new) {
-        state_.diagnostics.add({.code = "duplicate-pod-ip",
-                                .message = fmt::format("the pods {} and {} have the same address {}",
-                                                       printable(cluster_.full_pod_name(at->second)),
-                                                       printable(cluster_.full_pod_name(PodId(i))), pod.ip.to_string()),
-                                .span = state_.ip_spans[i],
-                                .object = printable(cluster_.full_pod_name(PodId(i))),
-                                .field = "status.podIP"});
+      take(owners, pod.ip, PodId(i), state_.ip_spans[i], "status.podIP");
+    }
+    for (std::size_t i = 0; i < cluster_.second_addresses.size(); ++i) {
+      const auto [id, ip] = cluster_.second_addresses[i];
+      const Pod& pod = cluster_.pods[id.index()];
+      if (!is_finished(pod) && !cluster_.shapes[pod.shape.index()].is_host_network) {
+        take(owners, ip, id, state_.second_ip_spans[i], "status.podIPs");
       }
     }
     for (const Node& node : cluster_.nodes) {
@@ -273,16 +288,10 @@ class AddressStage {
       if (!needs_address(pod, PodId(i))) {
         continue;
       }
-      const Cidr& block = cluster_.nodes[pod.node.index()].pod_cidr;
-      std::uint64_t& offset = next[pod.node.index()];
-      const std::uint64_t end = address_count(block) - 1;  // the last is the broadcast address
-      while (offset < end && taken_.contains(block.first().plus(offset))) {
-        ++offset;
-      }
-      if (offset < end) {
-        pod.ip = block.first().plus(offset++);
-      } else {
-        ++left_out[pod.node.index()];
+      pod.ip = next_free(cluster_.nodes[pod.node.index()].pod_cidr, next[pod.node.index()]);
+      left_out[pod.node.index()] += pod.ip.is_unspecified() ? 1 : 0;
+      if (!pod.ip.is_unspecified() && !cluster_.nodes[pod.node.index()].second_pod_cidr.first().is_unspecified()) {
+        generated_.emplace_back(i);
       }
     }
     for (std::size_t i = 0; i < left_out.size(); ++i) {
@@ -298,8 +307,41 @@ class AddressStage {
     }
   }
 
+  /// The block's next address that nobody has, from `offset` on; unspecified where none is left.
+  IpAddress next_free(const Cidr& block, std::uint64_t& offset) const {
+    const std::uint64_t end = address_count(block) - 1;  // the last is the broadcast address
+    while (offset < end && taken_.contains(block.first().plus(offset))) {
+      ++offset;
+    }
+    return offset < end ? block.first().plus(offset++) : IpAddress();
+  }
+
+  /// Pods that we give an address get one of the other family too where their node has a block for it.
+  void add_second_addresses() {
+    std::vector<std::uint64_t> next(cluster_.nodes.size(), kFirstPod);
+    for (const PodId id : generated_) {
+      const std::size_t node = cluster_.pods[id.index()].node.index();
+      if (const IpAddress ip = next_free(cluster_.nodes[node].second_pod_cidr, next[node]); !ip.is_unspecified()) {
+        cluster_.second_addresses.emplace_back(id, ip);
+      }
+    }
+    std::sort(cluster_.second_addresses.begin(), cluster_.second_addresses.end());
+  }
+
+  void tell_of_second_addresses() {
+    const auto& all = cluster_.second_addresses;
+    if (!all.empty()) {
+      state_.assume("addresses",
+                    fmt::format("{} pod{} addresses of both families ({}{}): what policies say covers both; in a run, "
+                                "Services and DNS know the first",
+                                all.size(), all.size() == 1 ? " has" : "s have",
+                                cluster_.full_pod_name(all.front().first), all.size() == 1 ? "" : " and others"));
+    }
+  }
+
   BuildState& state_;
   Cluster& cluster_;
+  std::vector<PodId> generated_;  // pods that got an address on a node with a second block
   Cidr node_block_;
   boost::unordered_flat_set<IpAddress, std::hash<IpAddress>> taken_;
   std::vector<std::uint32_t> wanted_;  // by node: pods that need an address from its block

@@ -77,6 +77,7 @@ struct BuildState {
   std::vector<std::uint32_t> node_limits = {};  // pods that a node takes, by NodeId
   std::vector<bool> is_pinned = {};             // by PodId: nothing more is decided about this pod
   std::vector<Span> ip_spans = {};              // by PodId: where status.podIP stands
+  std::vector<Span> second_ip_spans = {};       // beside Cluster::second_addresses
   boost::unordered_flat_map<std::uint64_t, TemplateId> templates = {};  // by hash of their content: the last of them
   std::vector<TemplateId> same_hash = {};                               // by TemplateId: the one before it
   boost::unordered_flat_map<PodShape, ShapeId, ShapeHash> shapes = {};

@@ -53,10 +53,8 @@ void ClusterIndex::add_pods_and_nodes(Cluster& cluster) {
     if (pod.name.is_valid()) {
       cluster.pods_by_name_.emplace(name_key(shape.name_space, pod.name), PodId(i));
     }
-    if (!pod.ip.is_unspecified() && !shape.is_host_network && !is_finished(pod)) {
-      cluster.pods_by_ip_.emplace(pod.ip, PodId(i));
-    }
   }
+  find_pods_again(cluster);
   for (std::size_t i = 0; i < cluster.nodes.size(); ++i) {
     for (const IpAddress ip : cluster.nodes[i].addresses) {
       cluster.nodes_by_ip_.emplace(ip, NodeId(i));
@@ -70,6 +68,12 @@ void ClusterIndex::find_pods_again(Cluster& cluster) {
     const Pod& pod = cluster.pods[i];
     if (!pod.ip.is_unspecified() && !cluster.shapes[pod.shape.index()].is_host_network && !is_finished(pod)) {
       cluster.pods_by_ip_.emplace(pod.ip, PodId(i));
+    }
+  }
+  for (const auto& [id, ip] : cluster.second_addresses) {
+    const Pod& pod = cluster.pods[id.index()];
+    if (!cluster.shapes[pod.shape.index()].is_host_network && !is_finished(pod)) {
+      cluster.pods_by_ip_.emplace(ip, id);
     }
   }
 }
@@ -158,6 +162,25 @@ PodId Cluster::find_pod(NamespaceId name_space, std::string_view name) const {
 PodId Cluster::pod_at(IpAddress ip) const {
   const auto found = pods_by_ip_.find(ip);
   return found == pods_by_ip_.end() ? PodId::none() : found->second;
+}
+
+IpAddress Cluster::second_address_of(PodId pod) const {
+  const auto at = std::ranges::lower_bound(second_addresses, pod, {}, &std::pair<PodId, IpAddress>::first);
+  return at != second_addresses.end() && at->first == pod ? at->second : IpAddress();
+}
+
+IpAddress Cluster::address_of(PodId pod, IpFamily family) const {
+  const IpAddress first = pods[pod.index()].ip;
+  return first.is_unspecified() || first.family() == family ? first : second_address_of(pod);
+}
+
+IpAddress Cluster::address_of(PodId pod, IpAddress towards) const {
+  const IpAddress first = pods[pod.index()].ip;
+  if (second_addresses.empty() || towards.is_unspecified() || first.family() == towards.family()) {
+    return first;
+  }
+  const IpAddress second = second_address_of(pod);
+  return second.is_unspecified() ? first : second;
 }
 
 NodeId Cluster::node_at(IpAddress ip) const {

@@ -46,6 +46,7 @@ struct Node {
   LabelSetId labels;
   std::vector<IpAddress> addresses;  // InternalIP, IPv4 first
   Cidr pod_cidr;
+  Cidr second_pod_cidr;  // of the other family; "::/0" where there is none
   std::vector<Taint> taints;
   std::uint32_t cpu_cores = 4;
   std::string zone;  // topology.kubernetes.io/zone, "" when unset
@@ -137,7 +138,8 @@ struct Pod {
   WorkloadId workload;
   NodeId node;                // none: pending, has no address
   std::uint32_t ordinal = 0;  // among its workload's pods
-  IpAddress ip;               // unspecified while it has none; the node's address with hostNetwork
+  IpAddress ip;               // unspecified while it has none; the node's address with hostNetwork. Its first:
+                              // Cluster::second_addresses has the one of the other family
   StringId name;              // none: derived from the workload and the ordinal
   PodPhase phase = PodPhase::running;
   bool is_ready = true;
@@ -240,6 +242,8 @@ class Cluster {
   std::vector<PodShape> shapes;
   std::vector<Pod> pods;          // grouped by workload
   std::vector<Service> services;  // sorted by namespace, name
+  /// Of pods with addresses of both families the one that is not Pod::ip; by pod, each once.
+  std::vector<std::pair<PodId, IpAddress>> second_addresses;
 
   std::string cluster_domain = "cluster.local";
   Cidr pod_cidr;
@@ -255,8 +259,15 @@ class Cluster {
   ServiceId find_service(NamespaceId name_space, std::string_view name) const;
   NodeId find_node(std::string_view name) const;
   PodId find_pod(NamespaceId name_space, std::string_view name) const;
-  /// The running pod with this address; none for hostNetwork pods (the address is the node's) and for strangers.
+  /// The running pod with this address, its first or its second; none for hostNetwork pods (the address is the node's)
+  /// and for strangers.
   PodId pod_at(IpAddress ip) const;
+  /// The pod's address of the family that Pod::ip is not of; unspecified where it has none. O(log pods with two).
+  IpAddress second_address_of(PodId pod) const;
+  /// The pod's address of this family; unspecified where it has none.
+  IpAddress address_of(PodId pod, IpFamily family) const;
+  /// The pod's address of the family that `towards` is of, else its first.
+  IpAddress address_of(PodId pod, IpAddress towards) const;
   NodeId node_at(IpAddress ip) const;
   /// The Service with this ClusterIP.
   ServiceId service_at(IpAddress ip) const;

@@ -128,12 +128,6 @@ class Expander {
     for (Workload& it : cluster_.workloads) {
       it.replicas = static_cast<std::uint32_t>(it.pods.size());
     }
-    if (two_addresses_ > 0) {
-      state_.assume("addresses",
-                    fmt::format("judged by the first of their two addresses: {} pod{} ({}); where an ipBlock holds one "
-                                "of them and not the other, connections to the second may fare otherwise",
-                                two_addresses_, two_addresses_ == 1 ? "" : "s", first_with_two_));
-    }
   }
 
  private:
@@ -351,10 +345,11 @@ class Expander {
   void take_address(const LivePod& live, Pod& pod) {
     if (!live.status.ips.empty()) {
       pod.ip = live.status.ips.front();
-      if (live.status.ips.size() > 1 && two_addresses_++ == 0) {
-        first_with_two_ = live.object->full_name();
+      state_.ip_spans.back() = live.status.ip_spans.front();
+      if (live.status.ips.size() > 1) {
+        cluster_.second_addresses.emplace_back(PodId(cluster_.pods.size() - 1), live.status.ips[1]);
+        state_.second_ip_spans.push_back(live.status.ip_spans[1]);
       }
-      state_.ip_spans.back() = live.status.ip_span;
     }
     if (!pod.node.is_valid()) {
       return;
@@ -407,8 +402,6 @@ class Expander {
   WorkloadId workload_;
   std::vector<std::string> splitting_keys_;
   std::set<std::string> new_objects_;
-  std::size_t two_addresses_ = 0;  // pods of the dump that have more than one
-  std::string first_with_two_;
 };
 
 }  // namespace

@@ -98,13 +98,23 @@ class NodeReader {
   }
 
   void read_cidr(config::ObjectReader& spec, Node& node) {
+    const auto list = spec.list("podCIDRs");
     config::Node given = spec.get("podCIDR");
     if (given.is_null()) {
-      const auto list = spec.list("podCIDRs");
       given = list.empty() ? config::Node() : list.front();
     }
-    if (!given.is_null() && !given.text().empty()) {
-      node.pod_cidr = config::as_cidr(given, spec.object(), state_.diagnostics).value_or(Cidr());
+    if (given.is_null() || given.text().empty()) {
+      return;
+    }
+    node.pod_cidr = config::as_cidr(given, spec.object(), state_.diagnostics).value_or(Cidr());
+    for (const config::Node other : list) {
+      if (other.text() == given.text()) {
+        continue;
+      }
+      const auto cidr = config::as_cidr(other, spec.object(), state_.diagnostics);
+      if (cidr && cidr->family() != node.pod_cidr.family()) {
+        node.second_pod_cidr = *cidr;
+      }
     }
   }
 

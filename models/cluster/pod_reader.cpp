@@ -235,10 +235,24 @@ void read_addresses(config::ObjectReader& status, PodStatus& out) {
       return;
     }
     const auto ip = config::as_ip(node, status.object(), status.diagnostics());
-    if (ip && std::find(out.ips.begin(), out.ips.end(), *ip) == out.ips.end()) {
-      out.ips.push_back(*ip);
-      out.ip_span = out.ip_span.is_known() ? out.ip_span : node.span();
+    if (!ip || std::find(out.ips.begin(), out.ips.end(), *ip) != out.ips.end()) {
+      return;
     }
+    const auto same =
+        std::find_if(out.ips.begin(), out.ips.end(), [&](IpAddress known) { return known.family() == ip->family(); });
+    if (same != out.ips.end()) {
+      status.diagnostics().add(
+          {.code = "two-addresses-of-one-family",
+           .message = fmt::format("a pod has one {} address, and this one has {} and {}", ip->is_v4() ? "IPv4" : "IPv6",
+                                  same->to_string(), ip->to_string()),
+           .span = node.span(),
+           .object = status.object(),
+           .field = node.path(),
+           .help = "the API server takes at most one of each family, podIP among them"});
+      return;
+    }
+    out.ips.push_back(*ip);
+    out.ip_spans.push_back(node.span());
   };
   add(pod_ip);
   for (const config::Node item : status.list("podIPs")) {

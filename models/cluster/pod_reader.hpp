@@ -43,14 +43,15 @@ std::optional<OwnerReference> read_controller(config::Node metadata, const std::
 /// metadata.deletionTimestamp, spec.nodeName and status of a pod.
 struct PodStatus {
   std::string node_name;
-  std::vector<IpAddress> ips;  // podIP first
+  std::vector<IpAddress> ips;  // podIP first; one of a family
+  std::vector<Span> ip_spans;  // where each of them stands
   std::optional<IpAddress> host_ip;
   PodPhase phase = PodPhase::running;
   bool is_ready = true;
   bool is_terminating = false;
-  Span ip_span;  // of status.podIP
 };
 
+/// Errors: those of reading; two-addresses-of-one-family.
 PodStatus read_pod_status(config::Node pod, const std::string& object, Diagnostics& diagnostics);
 
 }  // namespace podwire::cluster

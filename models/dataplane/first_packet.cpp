@@ -98,7 +98,7 @@ Network::Judgement Network::resolve(Flow& flow) {
     flow.remote_ip = cluster_.services[services().service(flow.service_port).index()].cluster_ip;
     flow.remote_port = flow.dialled_port;
   }
-  const service::Client client{.ip = address_of(flow.local),
+  const service::Client client{.ip = address_of(flow.local, flow.remote_ip),
                                .node = is_outside ? cluster::NodeId() : cluster::NodeId(std::uint32_t{flow.host})};
   const service::Translation translation = services_at(flow.host).translate(
       client, flow.remote_ip, flow.protocol, flow.remote_port, backend_draws_.draw(flow.identity).bits());
@@ -125,6 +125,10 @@ Network::Judgement Network::resolve(Flow& flow) {
       return judgement;
     case service::Outcome::lost:
       return judgement;
+  }
+  const bool are_two_told = !cluster_.second_addresses.empty() && flow.local.kind() == End::Kind::pod;
+  if (are_two_told && address_of(flow.local, flow.remote_ip).family() != flow.remote_ip.family()) {
+    return judgement;  // no address to send from: no route to that family
   }
   const End end = end_at(flow);
   if (!end.is_valid()) {
@@ -204,7 +208,7 @@ std::uint16_t Network::path_hash(const Flow& flow) const {
   if (hides_ports) {
     return static_cast<std::uint16_t>(mix(std::uint64_t{flow.host} << 16 | flow.remote_host) >> 48);
   }
-  const IpAddress from = address_of(flow.local);
+  const IpAddress from = address_of(flow.local, flow.remote_ip);
   std::uint64_t h = mix(from.low() ^ std::rotl(from.high(), 17));
   h = mix(h ^ flow.remote_ip.low() ^ std::rotl(flow.remote_ip.high(), 31));
   h = mix(h ^ (std::uint64_t{flow.local_port.number()} << 32 | std::uint64_t{flow.remote_port.number()} << 8 |
@@ -249,7 +253,7 @@ Network::Judgement Network::admit(FlowHandle source_handle, std::uint8_t flags, 
   flow.local_port = source.remote_port;
   flow.remote_port = source.local_port;
   flow.dialled_port = source.local_port;
-  flow.remote_ip = address_of(source.local);
+  flow.remote_ip = address_of(source.local, source.remote_ip);
   flow.remote_pod = source.local.pod_id();
   flow.mtu = source.mtu;
   flow.identity = source.identity;

@@ -64,7 +64,7 @@ Verdict Network::ask(const Flow& flow, Direction direction, control::Version ver
     return policy::Peer{
         .pod = pod, .node = is_node ? cluster::NodeId(std::uint32_t{host}) : cluster::NodeId(), .ip = ip};
   };
-  policy::Peer subject = peer(flow.local.pod_id(), flow.host, address_of(flow.local));
+  policy::Peer subject = peer(flow.local.pod_id(), flow.host, address_of(flow.local, flow.remote_ip));
   policy::Peer other = peer(flow.remote_pod, flow.remote_host, flow.remote_ip);
   // The end that was dialled through a Service carries the address and port that were dialled.
   const bool is_initiator = (flow.flags & kFlowInitiator) != 0;

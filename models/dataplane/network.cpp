@@ -121,10 +121,10 @@ ExternalId Network::external(IpAddress address) {
   return at->second;
 }
 
-IpAddress Network::address_of(End end) const {
+IpAddress Network::address_of(End end, IpAddress towards) const {
   switch (end.kind()) {
     case End::Kind::pod:
-      return cluster_.pods[end.pod_id().index()].ip;
+      return cluster_.address_of(end.pod_id(), towards);
     case End::Kind::node: {
       const auto& addresses = cluster_.nodes[end.node_id().index()].addresses;
       return addresses.empty() ? IpAddress() : addresses.front();

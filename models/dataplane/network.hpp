@@ -157,7 +157,8 @@ class Network {
   /// The largest IP packet that both ends' interfaces carry. Known once the first packet was sent; before that it is
   /// resolved for the purpose.
   std::uint32_t path_mtu(FlowHandle flow);
-  IpAddress address_of(End end) const;
+  /// Of a pod or node with addresses of both families the one of `towards`'s; unspecified: its first.
+  IpAddress address_of(End end, IpAddress towards = {}) const;
 
   // ---- for reports and tests
 

@@ -64,7 +64,7 @@ TracedPacket& Network::begin_trace(const Flow& flow, FlowHandle handle, const Pa
   it.ordinal = packet.ordinal;
   it.from = flow.local;
   it.to = (flow.flags & kFlowResolved) != 0 ? end_at(flow) : End();
-  it.from_ip = address_of(flow.local);
+  it.from_ip = address_of(flow.local, flow.remote_ip);
   it.to_ip = flow.remote_ip;
   it.from_port = flow.local_port;
   it.to_port = flow.remote_port;

@@ -110,6 +110,17 @@ End EndMapper::stranger(Stranger reason, std::string text) {
 }
 
 End EndMapper::map(const FlowEnd& end, Nanoseconds time, std::string_view node) {
+  End found = find(end, time, node);
+  if (found.kind == EndKind::pod && !cluster_.second_addresses.empty() && !end.ip.is_unspecified()) {
+    const IpAddress second = cluster_.second_address_of(PodId(found.id));
+    if (!second.is_unspecified() && second.family() == end.ip.family()) {
+      found.ip = second;
+    }
+  }
+  return found;
+}
+
+End EndMapper::find(const FlowEnd& end, Nanoseconds time, std::string_view node) {
   if (end.hint == EndHint::public_network || end.hint == EndHint::private_network) {
     return {.kind = end.hint == EndHint::public_network ? EndKind::public_network : EndKind::private_network, .id = 0};
   }

@@ -50,7 +50,7 @@ struct End {
   bool is_exact = true;         // a pod: this very pod, not one like it
   bool has_new_labels = false;  // a pod: the record gives it labels that it does not have in the dump
   std::uint32_t id = 0xffff'ffff;
-  IpAddress ip = {};  // of an address; else unspecified
+  IpAddress ip = {};  // of an address; of a pod its second, if the record has that one; else unspecified
   bool operator==(const End&) const = default;
 };
 
@@ -93,6 +93,7 @@ class EndMapper {
     std::uint64_t labels = 0;  // the identity or hash that was looked at last
   };
 
+  End find(const FlowEnd& end, Nanoseconds time, std::string_view node);
   End by_name(const FlowEnd& end);
   End look_up(const FlowEnd& end);
   End of_workload(cluster::WorkloadId id, std::string_view prefix) const;

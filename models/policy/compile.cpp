@@ -214,7 +214,7 @@ void Compiler::make_groups() {
 void Compiler::make_view(View& view) {
   view.pods.start(cluster_->pods.size());
   for (std::size_t p = 0; p < cluster_->pods.size(); ++p) {
-    view.pods.set(p, entry_of(cluster_->pods[p], *view.addresses));
+    view.pods.set(p, entry_of(cluster::PodId(p), *view.addresses));
   }
 }
 

@@ -124,6 +124,11 @@ void Compiler::make_node_peers(Addresses& addresses) {
       add(pod.ip);  // its node's address, wherever that comes from
     }
   }
+  for (const auto& [id, ip] : cluster_->second_addresses) {
+    if (is_stranger(cluster_->shapes[cluster_->pods[id.index()].shape.index()])) {
+      add(ip);
+    }
+  }
   std::sort(addresses.node_peers.begin(), addresses.node_peers.end());
   addresses.node_peers.erase(std::unique(addresses.node_peers.begin(), addresses.node_peers.end()),
                              addresses.node_peers.end());
@@ -182,21 +187,34 @@ TierListId Compiler::tier_list_of(const Group& group, std::span<const std::uint3
   return TierListId(id);
 }
 
-PodEntry Compiler::entry_of(const cluster::Pod& pod, const Addresses& addresses) {
+PodEntry Compiler::entry_of(cluster::PodId id, const Addresses& addresses) {
+  const cluster::Pod& pod = cluster_->pods[id.index()];
+  const bool are_two_told = !cluster_->second_addresses.empty();
+  const IpAddress second = are_two_told ? cluster_->second_address_of(id) : IpAddress();
   PodEntry entry;
+  if (are_two_told && !pod.ip.is_unspecified()) {
+    entry.is_of_one_family = second.is_unspecified();
+    entry.family = pod.ip.family();
+  }
   entry.is_node_traffic = is_stranger(cluster_->shapes[pod.shape.index()]);
   entry.is_stranger = entry.is_node_traffic || (is_finished(pod) && semantics_.finished_pods_are_ignored);
   if (entry.is_stranger) {
-    entry.peer = pod.ip.is_unspecified() ? out_.no_address
-                 : entry.is_node_traffic ? addresses.stranger_at(pod.ip)
-                                         : addresses.peer_at(pod.ip);
+    const auto stranger_at = [&](IpAddress ip) {
+      return entry.is_node_traffic ? addresses.stranger_at(ip) : addresses.peer_at(ip);
+    };
+    entry.peer = pod.ip.is_unspecified() ? out_.no_address : stranger_at(pod.ip);
+    entry.second = second.is_unspecified() ? PeerId() : stranger_at(second);
     return entry;
   }
-  const ClassId id = class_by_shape_[pod.shape.index()];
-  const bool has_atom = semantics_.ip_block_matches_pods && !pod.ip.is_unspecified();
-  entry.peer = PeerId(out_.peers.intern(std::array{id.value(), has_atom ? addresses.number_at(pod.ip) : kNone}).id);
-  entry.ingress = groups_by_class_[id.index()][static_cast<std::size_t>(Direction::ingress)];
-  entry.egress = groups_by_class_[id.index()][static_cast<std::size_t>(Direction::egress)];
+  const ClassId its_class = class_by_shape_[pod.shape.index()];
+  const auto peer_at = [&](IpAddress ip) {
+    const bool has_atom = semantics_.ip_block_matches_pods && !ip.is_unspecified();
+    return PeerId(out_.peers.intern(std::array{its_class.value(), has_atom ? addresses.number_at(ip) : kNone}).id);
+  };
+  entry.peer = peer_at(pod.ip);
+  entry.second = second.is_unspecified() ? PeerId() : peer_at(second);
+  entry.ingress = groups_by_class_[its_class.index()][static_cast<std::size_t>(Direction::ingress)];
+  entry.egress = groups_by_class_[its_class.index()][static_cast<std::size_t>(Direction::egress)];
   return entry;
 }
 

@@ -103,7 +103,7 @@ class Compiler {
   std::uint32_t used_names_of(NamedPortsId named);
   GroupId group_of(Direction direction, std::span<const std::uint32_t> segments, std::uint32_t named);
   TierListId tier_list_of(const Group& group, std::span<const std::uint32_t> segments);
-  PodEntry entry_of(const cluster::Pod& pod, const Addresses& addresses);
+  PodEntry entry_of(cluster::PodId id, const Addresses& addresses);
 
   // classes.cpp: the next state
   void reclassify(std::vector<bool>& is_other_class);

@@ -41,6 +41,10 @@ std::string_view to_string(Cause cause) {
   return "";
 }
 
+IpAddress address_of(const cluster::Cluster& cluster, const Peer& end) {
+  return end.pod.is_valid() ? cluster.address_of(end.pod, end.ip) : end.ip;
+}
+
 std::string_view to_string(TierStep::Outcome outcome) {
   switch (outcome) {
     case TierStep::Outcome::allow:
@@ -131,7 +135,7 @@ std::uint32_t PolicyEngine::Impl::unmodelled_between(const Peer& subject, const 
 
 PeerId PolicyEngine::Impl::peer_of(const Peer& end) const {
   if (end.pod.is_valid()) {
-    return view.pods[end.pod.index()].peer;
+    return view.pods[end.pod.index()].peer_for(end.ip);
   }
   const bool needs_address =
       end.ip.is_unspecified() && end.node.is_valid() && !cluster->nodes[end.node.index()].addresses.empty();
@@ -240,7 +244,7 @@ Verdict PolicyEngine::verdict(Direction direction, const Peer& subject, const Pe
     if (!group.is_valid()) {
       return {.cause = Cause::no_policy};
     }
-    const std::uint32_t map = impl_->cell(group, impl_->view.pods[other.pod.index()].peer);
+    const std::uint32_t map = impl_->cell(group, impl_->view.pods[other.pod.index()].peer_for(other.ip));
     const Verdict found = impl_->port_maps.lookup(map, protocol, port);
     return impl_->view.places->empty() ? found : impl_->placed(found);
   }

@@ -67,13 +67,18 @@ static_assert(sizeof(Verdict) == 16);
 struct Peer {
   cluster::PodId pod = {};    // none: not a pod
   cluster::NodeId node = {};  // the node whose address it is, for host traffic; none otherwise
-  IpAddress ip = {};          // of a pod: not read, the cluster knows it
+  // Of a pod with addresses of both families: any address of the one that the two talk in; unspecified: its first. Of
+  // other pods it is not read.
+  IpAddress ip = {};
   // When this end is the destination and was dialled through a Service: the Service's address and port. Plugins that
   // judge before translation see these, and a pod that reaches itself so is a hairpin; unset: dialled directly.
   IpAddress service_ip = {};
   Port service_port = {};
   bool is_through_service() const { return !service_ip.is_unspecified(); }
 };
+
+/// The address that `end` talks from or to: of a pod, that of the family that `end.ip` is of, else its first.
+IpAddress address_of(const cluster::Cluster& cluster, const Peer& end);
 
 /// How near a rule came to granting a denied connection.
 struct NearMiss {

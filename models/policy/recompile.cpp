@@ -59,7 +59,7 @@ View Compiler::next(View& before, const cluster::Cluster& cluster, const PolicyS
 
   const bool is_scan = &cluster != &earlier || !split.empty() || !is_other_class.empty();
   const auto renew = [&](std::size_t p) {
-    if (const PodEntry entry = entry_of(cluster.pods[p], *view.addresses); entry != view.pods[p]) {
+    if (const PodEntry entry = entry_of(cluster::PodId(p), *view.addresses); entry != view.pods[p]) {
       view.pods.set(p, entry);
     }
   };
@@ -69,6 +69,11 @@ View Compiler::next(View& before, const cluster::Cluster& cluster, const PolicyS
     if (was.shape != is.shape || is_finished(was) != is_finished(is) || was.ip != is.ip ||
         (!is_other_class.empty() && is_other_class[is.shape.index()]) || is_in(split, is.ip)) {
       renew(p);
+    }
+  }
+  for (const auto& [id, ip] : cluster.second_addresses) {  // they stay what they are
+    if (is_scan && is_in(split, ip)) {
+      renew(id.index());
     }
   }
   for (std::size_t n = 0; n < is_touched.size(); ++n) {

@@ -103,7 +103,7 @@ class RuleJudge {
  private:
   bool is_selectable() const { return other_entry_ != nullptr && !other_entry_->is_stranger; }
 
-  IpAddress other_ip() const { return other_.pod.is_valid() ? cluster_.pods[other_.pod.index()].ip : other_.ip; }
+  IpAddress other_ip() const { return address_of(cluster_, other_); }
 
   std::string service_text() const {
     return printable(cluster_.namespaces[service_->name_space.index()].name + "/" + service_->name);

@@ -23,11 +23,24 @@ using PolicyNumber = Id<struct PolicyNumberTag>;
 
 /// A pod in a view.
 struct PodEntry {
-  PeerId peer;
+  PeerId peer;      // at its first address
+  PeerId second;    // at its address of the other family; none: it has no such address
   GroupId ingress;  // none: not isolated
   GroupId egress;
   bool is_stranger = false;      // neither subject nor selector peer: its address is all that counts
   bool is_node_traffic = false;  // a hostNetwork pod that counts as its node
+  // What follows tells pods apart only in clusters where some pod has two addresses.
+  bool is_of_one_family = false;
+  IpFamily family = IpFamily::v4;  // of the first address
+
+  /// The peer at the address of this family; of a pod without one, at its first.
+  PeerId peer_in(IpFamily wanted) const { return second.is_valid() && wanted != family ? second : peer; }
+  /// The same for a Peer's `ip`.
+  PeerId peer_for(IpAddress ip) const {
+    return second.is_valid() && !ip.is_unspecified() && ip.family() != family ? second : peer;
+  }
+  /// Whether the pod can talk in this family. One without addresses stands for either.
+  bool speaks(IpFamily wanted) const { return !is_of_one_family || wanted == family; }
   GroupId group(Direction d) const { return d == Direction::ingress ? ingress : egress; }
   auto operator<=>(const PodEntry&) const = default;
 };

@@ -24,7 +24,8 @@ struct SmallPod {
   int node = -1;  // index into SmallCluster::node_addresses
   bool is_host_network = false;
   cluster::PodPhase phase = cluster::PodPhase::running;
-  std::string owner = {};  // a Deployment that it shares with the pods of its namespace that name it too
+  std::string owner = {};    // a Deployment that it shares with the pods of its namespace that name it too
+  IpAddress second_ip = {};  // of the family that `ip` is not of
 };
 
 struct SmallServicePort {
@@ -127,6 +128,9 @@ struct SmallCluster {
     added.workload = workload;
     added.node = pod.node < 0 ? cluster::NodeId() : cluster::NodeId(static_cast<std::size_t>(pod.node));
     added.ip = pod.ip;
+    if (!pod.second_ip.is_unspecified()) {
+      c.second_addresses.emplace_back(cluster::PodId(c.pods.size() - 1), pod.second_ip);
+    }
     added.name = c.strings.intern(pod.name);
     added.phase = pod.phase;
   }

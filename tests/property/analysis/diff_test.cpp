@@ -113,6 +113,7 @@ class Comparison {
   std::size_t rows = 0;
   std::size_t one_sided = 0;
   std::size_t varying = 0;
+  std::size_t about_one_family = 0;
 
  private:
   void change_cluster(RandomWorld& other) {
@@ -132,6 +133,7 @@ class Comparison {
       SmallPod added = world_.cluster.pods.front();
       added.name = "pod-new";
       added.ip = IpAddress::v4(10, 0, 1, 77);
+      added.second_ip = added.second_ip.is_unspecified() ? IpAddress() : IpAddress(0xfd00'0000'0000'0000u, 77);
       added.is_host_network = false;
       added.phase = cluster::PodPhase::running;
       added.owner = world_.chance(50) ? "" : "one";
@@ -240,20 +242,70 @@ class Comparison {
     return found == members.end() ? std::vector<int>() : found->second;
   }
 
-  /// What all pairs of different pods of one side have together; `exists` when there is such a pair.
-  Ports united(const NaiveEvaluator& naive, const std::vector<int>& sources, const std::vector<int>& destinations,
-               bool& exists) const {
+  static bool speaks(const SmallPod& pod, IpFamily family) {
+    return pod.ip.is_unspecified() || pod.ip.family() == family || !pod.second_ip.is_unspecified();
+  }
+  static NaiveEnd end_in(const SmallCluster& cluster, int pod, IpFamily family) {
+    const SmallPod& plain = cluster.pods[static_cast<std::size_t>(pod)];
+    return {.pod = pod, .ip = plain.ip.family() == family ? plain.ip : plain.second_ip};
+  }
+  static bool share(const SmallCluster& cluster, int a, int b, IpFamily family) {
+    return speaks(cluster.pods[static_cast<std::size_t>(a)], family) &&
+           speaks(cluster.pods[static_cast<std::size_t>(b)], family);
+  }
+
+  /// What all pairs of different pods of one side have together, in one family if it is given; `exists` when there is
+  /// such a pair. Pods that share no family count in the source's.
+  Ports united(const NaiveEvaluator& naive, const SmallCluster& cluster, const std::vector<int>& sources,
+               const std::vector<int>& destinations, bool& exists, std::optional<IpFamily> only = {}) const {
     Ports all{};
     for (const int s : sources) {
       for (const int d : destinations) {
-        if (s != d) {
-          exists = true;
-          const Ports ports = between(naive, {.pod = s}, {.pod = d});
-          std::transform(all.begin(), all.end(), ports.begin(), all.begin(), std::logical_or<>());
+        const bool share_none = !share(cluster, s, d, IpFamily::v4) && !share(cluster, s, d, IpFamily::v6);
+        for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+          const bool is_judged = share_none ? cluster.pods[static_cast<std::size_t>(s)].ip.family() == family
+                                            : share(cluster, s, d, family);
+          if (s != d && is_judged && (!only || *only == family)) {
+            exists = true;
+            const Ports ports = between(naive, end_in(cluster, s, family), end_in(cluster, d, family));
+            std::transform(all.begin(), all.end(), ports.begin(), all.begin(), std::logical_or<>());
+          }
         }
       }
     }
     return all;
+  }
+
+  /// The same as a row about one family has it: of a side that has no pair in it all that it has.
+  Ports united_in(const NaiveEvaluator& naive, const SmallCluster& cluster, const std::vector<int>& sources,
+                  const std::vector<int>& destinations, IpFamily family) const {
+    bool exists = false;
+    const bool has_two = std::any_of(cluster.pods.begin(), cluster.pods.end(),
+                                     [](const SmallPod& pod) { return !pod.second_ip.is_unspecified(); });
+    const Ports ports = united(naive, cluster, sources, destinations, exists, family);
+    return exists && has_two ? ports : united(naive, cluster, sources, destinations, exists);
+  }
+
+  /// What a pod of each side gains and loses towards another, in every family that they share on either side.
+  void add_pair(const NaiveEvaluator& old_naive, const NaiveEvaluator& new_naive, std::pair<int, int> source,
+                std::pair<int, int> destination, Ports& opened, Ports& closed) const {
+    const auto add = [&](const NaiveEnd& old_source, const NaiveEnd& old_destination, const NaiveEnd& new_source,
+                         const NaiveEnd& new_destination) {
+      add_changes(between(old_naive, old_source, old_destination), between(new_naive, new_source, new_destination),
+                  opened, closed);
+    };
+    bool is_judged = false;
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+      if (share(before_.cluster, source.first, destination.first, family) ||
+          share(after_.cluster, source.second, destination.second, family)) {
+        is_judged = true;
+        add(end_in(before_.cluster, source.first, family), end_in(before_.cluster, destination.first, family),
+            end_in(after_.cluster, source.second, family), end_in(after_.cluster, destination.second, family));
+      }
+    }
+    if (!is_judged) {
+      add({.pod = source.first}, {.pod = destination.first}, {.pod = source.second}, {.pod = destination.second});
+    }
   }
 
   static void add_changes(const Ports& before, const Ports& after, Ports& opened, Ports& closed) {
@@ -271,8 +323,8 @@ class Comparison {
     const auto new_destinations = pods_of(new_members, destination);
     bool has_old = false;
     bool has_new = false;
-    const Ports before = united(old_naive, old_sources, old_destinations, has_old);
-    const Ports after = united(new_naive, new_sources, new_destinations, has_new);
+    Ports before = united(old_naive, before_.cluster, old_sources, old_destinations, has_old);
+    Ports after = united(new_naive, after_.cluster, new_sources, new_destinations, has_new);
     const bool is_matched =
         !old_sources.empty() && !old_destinations.empty() && !new_sources.empty() && !new_destinations.empty();
     std::optional<DiffRow> row;
@@ -297,8 +349,8 @@ class Comparison {
       for (const auto& [old_source, new_source] : matched(old_sources, new_sources)) {
         for (const auto& [old_destination, new_destination] : matched(old_destinations, new_destinations)) {
           if (source != destination || (old_source != old_destination && new_source != new_destination)) {
-            add_changes(between(old_naive, {.pod = old_source}, {.pod = old_destination}),
-                        between(new_naive, {.pod = new_source}, {.pod = new_destination}), opened, closed);
+            add_pair(old_naive, new_naive, {old_source, new_source}, {old_destination, new_destination}, opened,
+                     closed);
           }
         }
       }
@@ -306,6 +358,12 @@ class Comparison {
     EXPECT_EQ(row.has_value(), is_any(opened) || is_any(closed)) << what;
     if (row) {
       EXPECT_EQ(row->cause, DiffCause::policy) << what;
+      if (row->family) {
+        ++about_one_family;
+        before = united_in(old_naive, before_.cluster, old_sources, old_destinations, *row->family);
+        after = united_in(new_naive, after_.cluster, new_sources, new_destinations, *row->family);
+        EXPECT_TRUE(row->varies || before != after) << what;
+      }
       EXPECT_EQ(of(row->opened), opened) << what << " opened " << row->opened.to_string();
       EXPECT_EQ(of(row->closed), closed) << what << " closed " << row->closed.to_string();
       EXPECT_EQ(of(row->before), before) << what;
@@ -316,8 +374,10 @@ class Comparison {
   static bool has_family(const SmallCluster& cluster, bool is_v4) {
     return cluster.pods.empty() ? is_v4
                                 : std::any_of(cluster.pods.begin(), cluster.pods.end(), [&](const SmallPod& pod) {
-                                    return is_v4 ? pod.ip.is_v4() || pod.ip.is_unspecified()
-                                                 : !pod.ip.is_v4() && !pod.ip.is_unspecified();
+                                    const IpAddress second = pod.second_ip;
+                                    return is_v4 ? pod.ip.is_v4() || pod.ip.is_unspecified() || second.is_v4()
+                                                 : (!pod.ip.is_v4() && !pod.ip.is_unspecified()) ||
+                                                       (!second.is_v4() && !second.is_unspecified());
                                   });
   }
 
@@ -412,20 +472,23 @@ TEST(Diff, HasARowForExactlyThePairsThatDiffer) {
   std::size_t rows = 0;
   std::size_t one_sided = 0;
   std::size_t varying = 0;
+  std::size_t about_one_family = 0;
   for (std::uint64_t seed = 1; seed <= count; ++seed) {
     Comparison comparison(seed);
     comparison.run();
     rows += comparison.rows;
     one_sided += comparison.one_sided;
     varying += comparison.varying;
+    about_one_family += comparison.about_one_family;
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
   std::cout << count << " pairs of clusters, " << rows << " rows, " << one_sided << " with a workload of one side, "
-            << varying << " between pods that differ\n";
+            << varying << " between pods that differ, " << about_one_family << " about one address family\n";
   if (count >= 100) {  // no kind of row is missing from the comparison
     EXPECT_GT(rows, count);
     EXPECT_GT(one_sided, count / 10);
     EXPECT_GT(varying, count / 10);
+    EXPECT_GT(about_one_family, count / 100);
   }
 }
 

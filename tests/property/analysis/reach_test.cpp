@@ -34,6 +34,14 @@ std::uint64_t cluster_count() {
 #endif
 }
 
+/// A row between workloads.
+struct PairRow {
+  PortSet ports;
+  bool varies = false;
+  PortSet ipv4;  // both empty: the families do not differ
+  PortSet ipv6;
+};
+
 struct ExternalRow {
   std::pair<IpAddress, IpAddress> range;
   PortSet ports;
@@ -41,7 +49,7 @@ struct ExternalRow {
 
 /// What reach said, by workload.
 struct Rows {
-  std::map<std::pair<std::size_t, std::size_t>, std::pair<PortSet, bool>> pairs;  // ports, varies
+  std::map<std::pair<std::size_t, std::size_t>, PairRow> pairs;
   std::set<std::pair<std::size_t, std::size_t>> doubtful;
   std::map<std::size_t, std::vector<ExternalRow>> from_outside;
   std::map<std::size_t, std::vector<ExternalRow>> to_outside;
@@ -83,7 +91,11 @@ class Comparison {
         if (row.is_unknown) {
           rows.doubtful.insert(key);
         }
-        ASSERT_TRUE(rows.pairs.emplace(key, std::pair(*row.ports, row.varies)).second) << "a pair has two rows";
+        const PairRow found{.ports = *row.ports,
+                            .varies = row.varies,
+                            .ipv4 = row.families_differ() ? *row.ipv4 : PortSet(),
+                            .ipv6 = row.families_differ() ? *row.ipv6 : PortSet()};
+        ASSERT_TRUE(rows.pairs.emplace(key, found).second) << "a pair has two rows";
       }
     });
     for (std::size_t s = 0; s < cluster_.workloads.size(); ++s) {
@@ -103,9 +115,29 @@ class Comparison {
            (phase == cluster::PodPhase::succeeded || phase == cluster::PodPhase::failed);
   }
 
+  bool speaks(cluster::PodId pod, IpFamily family) const {
+    const test::SmallPod& plain = world_.cluster.pods[pod.index()];
+    return plain.ip.is_unspecified() || plain.ip.family() == family || !plain.second_ip.is_unspecified();
+  }
+  IpAddress address(cluster::PodId pod, IpFamily family) const {
+    const test::SmallPod& plain = world_.cluster.pods[pod.index()];
+    return plain.ip.family() == family ? plain.ip : plain.second_ip;
+  }
+
+  /// The families in which a pair of pods is judged; of one that shares none, the source's own.
+  std::vector<IpFamily> families(cluster::PodId source, cluster::PodId destination) const {
+    std::vector<IpFamily> shared;
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+      if (speaks(source, family) && speaks(destination, family)) {
+        shared.push_back(family);
+      }
+    }
+    return shared.empty() ? std::vector{world_.cluster.pods[source.index()].ip.family()} : shared;
+  }
+
   void compare_pair(PolicyEngine& engine, const Rows& rows, std::size_t s, std::size_t d) {
     PortSet expected;
-    bool is_first = true;
+    std::map<IpFamily, PortSet> by_family;
     bool varies = false;
     bool is_doubtful = false;
     for (const cluster::PodId source : cluster_.workloads[s].pods) {
@@ -113,27 +145,40 @@ class Comparison {
         if (source == destination || is_ignored(source) || is_ignored(destination)) {
           continue;
         }
-        bool is_egress_unknown = false;
-        bool is_ingress_unknown = false;
-        const Peer from = {.pod = source};
-        const Peer to = {.pod = destination};
-        const PortSet ports =
-            engine.allowed_ports(Direction::egress, from, to, is_egress_unknown)
-                .intersected_with(engine.allowed_ports(Direction::ingress, to, from, is_ingress_unknown));
-        is_doubtful = is_doubtful || is_egress_unknown || is_ingress_unknown;
-        varies = varies || (!is_first && ports != expected);
-        is_first = false;
-        expected = expected.united_with(ports);
+        for (const IpFamily family : families(source, destination)) {
+          bool is_egress_unknown = false;
+          bool is_ingress_unknown = false;
+          const Peer from = {.pod = source, .ip = address(source, family)};
+          const Peer to = {.pod = destination, .ip = address(destination, family)};
+          const PortSet ports =
+              engine.allowed_ports(Direction::egress, from, to, is_egress_unknown)
+                  .intersected_with(engine.allowed_ports(Direction::ingress, to, from, is_ingress_unknown));
+          is_doubtful = is_doubtful || is_egress_unknown || is_ingress_unknown;
+          const auto [known, is_first] = by_family.emplace(family, ports);
+          varies = varies || (!is_first && ports != known->second);
+          known->second = known->second.united_with(ports);
+          expected = expected.united_with(ports);
+        }
       }
     }
     const auto found = rows.pairs.find({s, d});
-    const PortSet actual = found == rows.pairs.end() ? PortSet() : found->second.first;
+    const PortSet actual = found == rows.pairs.end() ? PortSet() : found->second.ports;
     EXPECT_EQ(actual.to_string(), expected.to_string())
         << cluster_.workload_name(cluster::WorkloadId(s)) << " => " << cluster_.workload_name(cluster::WorkloadId(d));
     EXPECT_TRUE(is_doubtful || !rows.doubtful.contains({s, d}));
-    if (varies && !expected.empty() && found != rows.pairs.end()) {
-      EXPECT_TRUE(found->second.second);
+    if (found == rows.pairs.end()) {
+      return;
     }
+    const bool has_two = std::any_of(world_.cluster.pods.begin(), world_.cluster.pods.end(),
+                                     [](const test::SmallPod& pod) { return !pod.second_ip.is_unspecified(); });
+    // Without pods of both families there is nothing to tell apart, and different families are different pods.
+    if (varies && !expected.empty()) {
+      EXPECT_TRUE(found->second.varies);
+    }
+    const bool differ = has_two && by_family.size() == 2 && by_family[IpFamily::v4] != by_family[IpFamily::v6];
+    differing_ += differ ? 1 : 0;
+    EXPECT_EQ(found->second.ipv4.to_string(), (differ ? by_family[IpFamily::v4] : PortSet()).to_string());
+    EXPECT_EQ(found->second.ipv6.to_string(), (differ ? by_family[IpFamily::v6] : PortSet()).to_string());
   }
 
   void compare_outside(PolicyEngine& engine, const Rows& rows, std::size_t w) {
@@ -142,6 +187,8 @@ class Comparison {
     for (const test::SmallPod& pod : world_.cluster.pods) {
       has_v4 = has_v4 || pod.ip.is_v4() || pod.ip.is_unspecified();
       has_v6 = has_v6 || (!pod.ip.is_v4() && !pod.ip.is_unspecified());
+      has_v4 = has_v4 || pod.second_ip.is_v4();
+      has_v6 = has_v6 || (!pod.second_ip.is_v4() && !pod.second_ip.is_unspecified());
     }
     const auto rows_of = [w](const auto& by_workload) {
       const auto found = by_workload.find(w);
@@ -174,16 +221,25 @@ class Comparison {
 
   RandomWorld world_;
   cluster::Cluster cluster_;
+  std::size_t differing_ = 0;
+
+ public:
+  /// Rows whose families differ.
+  std::size_t differing() const { return differing_; }
 };
 
 TEST(Reach, HasARowForExactlyThePairsThatCanTalk) {
   const std::uint64_t count = cluster_count();
   std::size_t rows = 0;
+  std::size_t differing = 0;
   for (std::uint64_t seed = 1; seed <= count; ++seed) {
-    rows += Comparison(seed).run();
+    Comparison comparison(seed);
+    rows += comparison.run();
+    differing += comparison.differing();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
-  std::cout << count << " clusters, " << rows << " rows\n";
+  EXPECT_GT(differing, count / 50);
+  std::cout << count << " clusters, " << rows << " rows, " << differing << " of them other in each family\n";
 }
 
 }  // namespace

@@ -282,6 +282,9 @@ class History {
     std::vector<NaiveEnd> ends;
     for (std::size_t p = 0; p < state.plain.pods.size(); ++p) {
       ends.push_back({.pod = static_cast<int>(p)});
+      if (const IpAddress second = state.plain.pods[p].second_ip; !second.is_unspecified()) {
+        ends.push_back({.pod = static_cast<int>(p), .ip = second});
+      }
     }
     world_.policies = state.policies;
     const std::vector<IpAddress> addresses = world_.interesting_addresses();

@@ -62,6 +62,9 @@ class Comparison {
     std::vector<NaiveEnd> ends;
     for (std::size_t p = 0; p < world_.cluster.pods.size(); ++p) {
       ends.push_back({.pod = static_cast<int>(p)});
+      if (const IpAddress second = world_.cluster.pods[p].second_ip; !second.is_unspecified()) {
+        ends.push_back({.pod = static_cast<int>(p), .ip = second});
+      }
     }
     const std::vector<IpAddress> addresses = world_.interesting_addresses();
     for (std::size_t i = 0; i < std::min<std::size_t>(6, addresses.size()); ++i) {

@@ -22,7 +22,7 @@ namespace podwire::test {
 struct NaiveEnd {
   int pod = -1;
   int node = -1;
-  IpAddress ip = {};
+  IpAddress ip = {};          // of a pod with two addresses: the one that is used; unspecified: its first
   IpAddress service_ip = {};  // of a destination: the Service's address that was dialled
   std::uint16_t service_port = 0;
 };
@@ -310,7 +310,12 @@ class NaiveEvaluator {
     return false;
   }
 
-  IpAddress address(const NaiveEnd& end) const { return end.pod >= 0 ? pod(end).ip : end.ip; }
+  IpAddress address(const NaiveEnd& end) const {
+    if (end.pod < 0) {
+      return end.ip;
+    }
+    return !end.ip.is_unspecified() && end.ip == pod(end).second_ip ? end.ip : pod(end).ip;
+  }
 
   const SmallPod& pod(const NaiveEnd& end) const { return cluster_.pods[static_cast<std::size_t>(end.pod)]; }
 
@@ -372,9 +377,9 @@ class NaiveEvaluator {
       return is_node && !semantics_.ip_block_matches_nodes ? IpAddress() : end.ip;
     }
     if (is_host(pod(end))) {
-      return semantics_.ip_block_matches_nodes ? pod(end).ip : IpAddress();
+      return semantics_.ip_block_matches_nodes ? address(end) : IpAddress();
     }
-    return is_ignored(pod(end)) || semantics_.ip_block_matches_pods ? pod(end).ip : IpAddress();
+    return is_ignored(pod(end)) || semantics_.ip_block_matches_pods ? address(end) : IpAddress();
   }
 
   /// Rejected whole by the plugin.

@@ -20,6 +20,7 @@ class RandomWorld {
   /// `has_tiers`: with policies of the admin and baseline tiers.
   explicit RandomWorld(std::uint64_t seed, bool has_tiers = false) : random_(seed) {
     make_cluster();
+    add_second_addresses(seed);
     make_policies();
     make_profile();
     if (has_tiers) {
@@ -155,6 +156,22 @@ class RandomWorld {
         service.ports.push_back(port);
       }
       cluster.services.push_back(service);
+    }
+  }
+
+  /// Drawn apart, so that the rest of the world is the same with and without them.
+  void add_second_addresses(std::uint64_t seed) {
+    std::mt19937_64 random(seed ^ 0x5eed'0f'2222u);
+    if (random() % 100 >= 40) {
+      return;
+    }
+    for (std::size_t p = 0; p < cluster.pods.size(); ++p) {
+      SmallPod& pod = cluster.pods[p];
+      const auto third = static_cast<unsigned>(random() % 3);
+      if (!pod.ip.is_unspecified() && !pod.is_host_network && random() % 100 < 75) {
+        pod.second_ip = pod.ip.is_v4() ? IpAddress(0xfd00'0000'0000'0000u, p + 1)
+                                       : IpAddress::v4(10, 0, third, static_cast<unsigned>(p + 1));
+      }
     }
   }
 

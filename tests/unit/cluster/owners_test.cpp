@@ -1,4 +1,5 @@
 // Owners expand to pods; live pods of a dump stand under the top of their chain.
+#include "models/cluster/snapshot.hpp"
 #include "tests/unit/cluster/fixture.hpp"
 
 namespace podwire::cluster {
@@ -233,8 +234,16 @@ TEST(Owners, PodStatusOfADumpIsHonoured) {
   EXPECT_EQ(a.ip, IpAddress::v4(10, 244, 7, 9));
   EXPECT_FALSE(a.is_ready);
   EXPECT_TRUE(std::any_of(cluster.assumptions.begin(), cluster.assumptions.end(), [](const Assumption& assumed) {
-    return assumed.text.starts_with("judged by the first of their two addresses: 1 pod (shop/pod/a);");
-  })) << "the second address is not forgotten silently";
+    return assumed.text.starts_with("1 pod has addresses of both families (shop/a): what policies say covers both;");
+  }));
+  EXPECT_EQ(cluster.pod_at(*IpAddress::parse("fd00::9")), PodId(0u));
+  EXPECT_EQ(cluster.pod_at(a.ip), PodId(0u));
+  EXPECT_EQ(cluster.address_of(PodId(0u), IpFamily::v4), a.ip);
+  EXPECT_EQ(cluster.address_of(PodId(0u), IpFamily::v6), *IpAddress::parse("fd00::9"));
+  EXPECT_EQ(cluster.address_of(PodId(0u), *IpAddress::parse("2001:db8::1")), *IpAddress::parse("fd00::9"));
+  EXPECT_TRUE(cluster.second_address_of(PodId(2u)).is_unspecified());
+  // A pod that goes takes both addresses with it.
+  EXPECT_FALSE(first_snapshot(cluster, {PodId(0u)}).pod_at(*IpAddress::parse("fd00::9")).is_valid());
   const Pod& b = cluster.pods[1];
   EXPECT_EQ(b.phase, PodPhase::pending);
   EXPECT_TRUE(b.ip.is_unspecified());

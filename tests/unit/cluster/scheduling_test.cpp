@@ -47,6 +47,21 @@ TEST(Nodes, MoreAreAssumedForMorePods) {
   EXPECT_EQ(cluster_of({deployment("web", 1000)}).nodes.size(), 10u);
 }
 
+TEST(Nodes, BlocksOfBothFamiliesGiveGeneratedPodsTwoAddresses) {
+  const Cluster cluster = cluster_of(
+      {"apiVersion: v1\nkind: Node\nmetadata: {name: n}\nspec: {podCIDR: 10.200.4.0/24, podCIDRs: [10.200.4.0/24, "
+       "\"fd00:4::/64\"]}\n" +
+       deployment("web", 2)});
+  ASSERT_EQ(cluster.pods.size(), 2u);
+  ASSERT_EQ(cluster.second_addresses.size(), 2u);
+  for (const PodId pod : {PodId(0u), PodId(1u)}) {
+    const IpAddress second = cluster.second_address_of(pod);
+    EXPECT_TRUE(cluster.nodes[0].second_pod_cidr.contains(second));
+    EXPECT_EQ(cluster.pod_at(second), pod);
+    EXPECT_TRUE(cluster.pods[pod.index()].ip.is_v4());
+  }
+}
+
 TEST(Nodes, ObjectsAreUsedAsTheyAreAndFilledUpToTheCount) {
   ClusterOptions options;
   options.node_count = 3;

@@ -40,7 +40,7 @@ cluster::Cluster town() {
   text +=
       "---\napiVersion: v1\nkind: Pod\nmetadata: {name: db-0, namespace: shop, labels: {app: db}}\nspec: {nodeName: "
       "node-0, containers: [{name: main, image: main, ports: [{containerPort: 5432}]}]}\nstatus: {phase: Running, "
-      "podIP: 10.1.0.4}\n";
+      "podIP: 10.1.0.4, podIPs: [{ip: 10.1.0.4}, {ip: 'fd00:1::4'}]}\n";
   SourceMap sources;
   cluster::ObjectStore store;
   Diagnostics diagnostics;
@@ -141,6 +141,18 @@ TEST_F(Mapping, AnAddressThatChangedHandsGoesByTheLogsOwnNames) {
   EXPECT_EQ(map(at(ip), kNoon - 550 * kSecond).id, other_web_);
   EXPECT_EQ(map(at(ip), kNoon - 30 * kSecond).id, db_);
   EXPECT_EQ(why(at(ip), kNoon - 200 * kSecond), Stranger::changed_hands);  // between the two
+}
+
+TEST(MappingOfTwoFamilies, APodsSecondAddressIsKeptWithThePod) {
+  const cluster::Cluster cluster = town();
+  EndMapper mapper(cluster, {});
+  const IpAddress second = *IpAddress::parse("fd00:1::4");
+  const End by_address = mapper.map({.ip = second}, kNoon, "");
+  EXPECT_EQ(by_address.kind, EndKind::pod);
+  EXPECT_EQ(by_address.id, id_of(cluster, "db-0"));
+  EXPECT_EQ(by_address.ip, second);
+  EXPECT_EQ(mapper.map(named("db-0", second), kNoon, "").ip, second);
+  EXPECT_TRUE(mapper.map({.ip = IpAddress::v4(10, 1, 0, 4)}, kNoon, "").ip.is_unspecified());
 }
 
 TEST(MappingOfStarts, AnAddressWhosePodStartedLaterIsNobodys) {
