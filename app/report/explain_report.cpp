@@ -7,6 +7,7 @@
 
 #include "app/report/escape.hpp"
 #include "app/report/json.hpp"
+#include "models/cluster/snapshot.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::report {
@@ -62,7 +63,29 @@ std::string namespace_of(const std::string& pod_name) {
 }
 
 // What would have to be written; the nearest rule is often the one to mend.
-std::string next_step(const ExplainView::Path& path, const analysis::ConnectionExplanation& explanation) {
+// How a rule could name an end: no selector selects a pod on its node's network, nor one that has finished, where the
+// profile takes them for addresses; "" where none can.
+std::string name_for_rule(const policy::Peer& end, const std::string& name, const policy::PolicyEngine& engine) {
+  if (!end.pod.is_valid()) {
+    return name;
+  }
+  const cluster::Cluster& cluster = engine.cluster();
+  const cni::PolicySemantics& semantics = engine.profile().policy;
+  const bool is_node = semantics.host_network_is_node && cluster.shape(end.pod).is_host_network;
+  const bool has_finished = semantics.finished_pods_are_ignored && !cluster::is_there(cluster, end.pod);
+  if (!is_node && !has_finished) {
+    return name;
+  }
+  const IpAddress ip = cluster.pods[end.pod.index()].ip;
+  if (ip.is_unspecified() || (is_node && !semantics.ip_block_matches_nodes)) {
+    return "";
+  }
+  return fmt::format("ipBlock {}/{} ({}, which {})", ip.to_string(), ip.is_v4() ? 32 : 128, name,
+                     is_node ? "uses its node's address" : "has finished");
+}
+
+std::string next_step(const ExplainView::Path& path, const analysis::ExplainedPath& explained,
+                      const analysis::ConnectionExplanation& explanation, const policy::PolicyEngine& engine) {
   const bool by_egress = path.egress.action == "denied";
   if (!by_egress && path.ingress.action != "denied") {
     const auto is_because_of = [&](std::string_view cause) {
@@ -77,12 +100,17 @@ std::string next_step(const ExplainView::Path& path, const analysis::ConnectionE
   // Pods' names change; what stands behind a Service has none but theirs.
   const std::string& destination = explanation.service.is_valid() ? path.destination : explanation.destination_name;
   const std::string& subject = by_egress ? explanation.source_name : destination;
-  const std::string& other = by_egress ? destination : explanation.source_name;
+  const std::string other = name_for_rule(by_egress ? explained.destination : explained.source,
+                                          by_egress ? destination : explanation.source_name, engine);
   const std::string rule = fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
                                        side.direction, by_egress ? "to" : "from", other, path.port,
                                        to_string(explanation.protocol), namespace_of(subject), subject);
   if (!side.overruled_by.empty()) {
     return fmt::format("it would take a change of {}, which no NetworkPolicy can overrule", side.overruled_by);
+  }
+  if (other.empty()) {
+    return fmt::format("no NetworkPolicy selects {} here: it counts as its node, whose address no ipBlock matches",
+                       by_egress ? destination : explanation.source_name);
   }
   if (side.nearest.empty()) {
     return "it would take " + rule;
@@ -301,7 +329,7 @@ std::vector<ExplainView::Path> paths_of(const analysis::ConnectionExplanation& e
     path.action = action_text(explained.action);
     path.egress = side_of(explained.egress, engine, sources);
     path.ingress = side_of(explained.ingress, engine, sources);
-    path.next_step = next_step(path, explanation);
+    path.next_step = next_step(path, explained, explanation, engine);
   }
   return paths;
 }

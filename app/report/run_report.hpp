@@ -125,7 +125,7 @@ struct RunCounts {
   std::size_t passed = 0;
   std::size_t failed = 0;
   std::size_t inconclusive = 0;
-  std::size_t unknown_sets = 0;  // policy sets with connections that are unknown
+  std::size_t unknown_sets = 0;  // policy sets with connections that are unknown, or packets lost to it
 };
 
 RunReport summarise(const scenario::Scenario& scenario, const scenario::BatchResult& batch, const SourceMap& sources);

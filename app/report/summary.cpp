@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "app/report/run_report.hpp"
+#include "models/dataplane/drops.hpp"
 
 namespace podwire::report {
 namespace {
@@ -256,9 +257,13 @@ RunReport summarise(const Scenario& scenario, const scenario::BatchResult& batch
   return report;
 }
 
+// At the beginning, or for packets that were sent after a change.
 bool has_unknown(const SetReport& set) {
   return std::any_of(set.reachability.begin(), set.reachability.end(),
-                     [](const ReachRecord& row) { return row.is_unknown; });
+                     [](const ReachRecord& row) { return row.is_unknown; }) ||
+         std::any_of(set.merged.drops.begin(), set.merged.drops.end(), [](const DropLine& line) {
+           return line.reason == dataplane::to_string(dataplane::DropReason::policy_unknown);
+         });
 }
 
 RunCounts count(const std::vector<RunReport>& reports) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "models/cluster/kinds.hpp"
+#include "sim/base/check.hpp"
 #include "sim/base/text.hpp"
 #include "sim/config/json_text.hpp"
 
@@ -54,6 +55,9 @@ bool is_in(const policy::PolicySet& set, const Object& object) {
 
 void EventObjects::put(const Object& object) {
   now_[object.full_name()] = &object;
+  if (object.kind == "Namespace" && object.group().empty()) {
+    gone_namespaces_.erase(object.name);
+  }
 }
 
 void EventObjects::remove(std::string_view name) {
@@ -62,7 +66,9 @@ void EventObjects::remove(std::string_view name) {
   if (full_name.starts_with(kNamespace)) {
     const std::string space = full_name.substr(kNamespace.size());
     deleted_namespaces_.insert(space);
+    gone_namespaces_.insert(space);
     std::erase_if(now_, [&](const auto& entry) { return entry.first.starts_with(space + "/"); });
+    now_[full_name] = nullptr;
   } else if (!full_name.empty()) {
     now_[full_name] = nullptr;
   }
@@ -117,18 +123,51 @@ const Object* EventObjects::patch(const EventPatch& patch, Diagnostics& problems
         "for example backend/networkpolicy/allow-web; labels of other pods are changed by `label`");
     return nullptr;
   }
+  return lay_over(full_name, *target, patch.merge, "patched", patch.span, problems);
+}
+
+void EventObjects::relabel(const EventLabels& labels) {
+  const std::string full_name = full_name_of(labels.object.text);
+  const Object* target = full_name.empty() ? nullptr : find(full_name);
+  if (target == nullptr) {
+    return;
+  }
+  std::map<std::string_view, const std::optional<std::string>*> members;  // of a key the last counts
+  for (const auto& [key, value] : labels.change) {
+    members[key] = &value;
+  }
+  std::string text = R"({"metadata": {"labels": {)";
+  for (const auto& [key, value] : members) {
+    text += text.back() == '{' ? "" : ", ";
+    config::append_json_string(text, key);
+    text += ": ";
+    if (*value) {
+      config::append_json_string(text, **value);
+    } else {
+      text += "null";
+    }
+  }
+  text += "}}}";
+  auto merge = config::parse_text(sources_, fmt::format("labels of {}", full_name), std::move(text));
+  PODWIRE_CHECK(merge, "scenario", "labels are valid JSON");
+  merges_.push_back(std::move(merge).value());
+  Diagnostics none;  // what is wrong with the object is reported where it was applied or patched
+  lay_over(full_name, *target, merges_.back().roots().front(), "labelled", labels.span, none);
+}
+
+const Object* EventObjects::lay_over(const std::string& full_name, const Object& target, config::Node merge,
+                                     std::string_view done, Span where, Diagnostics& problems) {
   std::string text;
-  config::append_json_merged(text, target->node, patch.merge);
+  config::append_json_merged(text, target.node, merge);
   cluster::ObjectStore store;
   const std::size_t errors = problems.error_count();
-  store.add_layer(
-      sources_,
-      {.path = {},
-       .shown_as = full_name,
-       .text = {},
-       .span = patch.span,
-       .files = {{fmt::format("{} as patched at {}", full_name, sources_.file_and_line(patch.span)), text}}},
-      {}, problems);
+  store.add_layer(sources_,
+                  {.path = {},
+                   .shown_as = full_name,
+                   .text = {},
+                   .span = where,
+                   .files = {{fmt::format("{} as {} at {}", full_name, done, sources_.file_and_line(where)), text}}},
+                  {}, problems);
   if (problems.error_count() != errors) {
     return nullptr;
   }
@@ -137,12 +176,12 @@ const Object* EventObjects::patch(const EventPatch& patch, Diagnostics& problems
     object = store.objects().front();
     // One that names no namespace is where it was: in default, or where the set stamped it.
     const auto names_none = [](config::Node node) { return node.find("metadata").find("namespace").is_null(); };
-    if (!object.name_space.empty() && names_none(target->node) && names_none(object.node)) {
+    if (!object.name_space.empty() && names_none(target.node) && names_none(object.node)) {
       object.name_space = full_name.substr(0, full_name.find('/'));
     }
   }
   if (object.full_name() != full_name) {
-    problems.error("bad-patch", "a patch cannot change what an object is called or its kind", patch.merge.span(),
+    problems.error("bad-patch", "a patch cannot change what an object is called or its kind", merge.span(),
                    "delete the object and apply another one");
     return nullptr;
   }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "app/scenario/events.hpp"
 
@@ -22,8 +24,17 @@ class EventObjects {
   /// The object with a merge patch over it, which becomes what it is from now on; null and a problem when there is no
   /// such object or the patch makes another one of it. Errors: unknown-object, bad-patch, and what reading reports.
   const cluster::Object* patch(const EventPatch& patch, Diagnostics& problems);
+  /// Notes what `label` did, for the patches after it. Pods that no object of their own brought are left to others.
+  void relabel(const EventLabels& labels);
+  /// Whether a namespace was deleted and has not been applied again since.
+  bool is_gone(std::string_view name_space) const {
+    return gone_namespaces_.find(name_space) != gone_namespaces_.end();
+  }
 
  private:
+  /// `target` with `merge` over it becomes what it is from now on. `done`: "patched".
+  const cluster::Object* lay_over(const std::string& full_name, const cluster::Object& target, config::Node merge,
+                                  std::string_view done, Span where, Diagnostics& problems);
   const cluster::Object* find(const std::string& full_name) const;
   /// What the set stamps into the namespace of this name, or null.
   const cluster::Object* find_stamped(const std::string& full_name) const;
@@ -31,10 +42,12 @@ class EventObjects {
   SourceMap& sources_;
   const TimelineStart& start_;
   const cluster::ObjectStore& base_;
-  std::map<std::string, const cluster::Object*> now_;  // by full name: applied or patched; null: deleted
-  std::set<std::string> deleted_namespaces_;
-  std::deque<cluster::ObjectStore> patched_;  // hold the texts of
-  std::deque<cluster::Object> objects_;       // these
+  std::map<std::string, const cluster::Object*> now_;   // by full name: applied or patched; null: deleted
+  std::set<std::string> deleted_namespaces_;            // ever: what was in them does not come back
+  std::set<std::string, std::less<>> gone_namespaces_;  // and not applied again
+  std::deque<cluster::ObjectStore> patched_;            // hold the texts of
+  std::deque<cluster::Object> objects_;                 // these
+  std::deque<config::Document> merges_;                 // of labels
 };
 
 }  // namespace podwire::scenario

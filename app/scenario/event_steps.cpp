@@ -4,10 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "models/cluster/kinds.hpp"
+#include "models/cluster/pod_reader.hpp"
 #include "sim/base/text.hpp"
+#include "sim/config/reader.hpp"
 
 namespace podwire::scenario {
 namespace {
@@ -16,7 +17,7 @@ using cluster::Cluster;
 using cluster::Object;
 using cluster::WorkloadKind;
 
-constexpr std::uint64_t kMostReplicas = 1'000'000;
+constexpr std::int64_t kMostReplicas = 1'000'000;
 
 bool same(config::Node a, config::Node b) {
   if (a.kind() != b.kind() || a.size() != b.size() || a.text() != b.text()) {
@@ -50,14 +51,8 @@ std::optional<std::uint32_t> replica_count(const Object& object, Diagnostics& pr
   if (node.is_null()) {
     return 1;
   }
-  std::uint64_t value = 0;
-  const std::string_view text = node.text();
-  const auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code != std::errc() || stop != text.data() + text.size() || text.empty() || value > kMostReplicas) {
-    problems.error("bad-value", fmt::format("\"{}\" is no number of replicas", printable(text, 60)), node.span());
-    return std::nullopt;
-  }
-  return static_cast<std::uint32_t>(value);
+  const auto value = config::as_integer(node, 0, kMostReplicas, object.full_name(), problems);
+  return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
 }
 
 }  // namespace
@@ -133,7 +128,14 @@ void StepTaker::take_apply(const Object& object, std::string_view word, std::map
     steps.texts.push_back(fmt::format("{} {}", word, object.full_name()));
     return;
   }
+  // What building the union of all pods does not read: an object that something before has defined.
+  const auto check_labels = [&] {
+    cluster::check_labels(object.node.find("metadata").find("labels"), object.full_name(), problems);
+  };
   if (object.kind == "Namespace" && object.group().empty()) {
+    if (!objects_.emplace(object.full_name(), &object).second) {
+      check_labels();
+    }
     steps.namespace_labels.push_back(&object);
     steps.texts.push_back(fmt::format("{} {}", word, object.full_name()));
     return;
@@ -163,6 +165,9 @@ void StepTaker::take_apply(const Object& object, std::string_view word, std::map
     return;
   }
   if (*kind == WorkloadKind::pod) {
+    if (!is_new) {
+      check_labels();
+    }
     if (!replicas_of(key, all).live.empty()) {
       steps.texts.push_back(fmt::format("{} {}", word, key.text()));
     } else {

@@ -44,7 +44,7 @@ class Planner {
     std::vector<cluster::LatePods> late;
     for (const LoadedEvent& event : events_) {
       std::set<OwnerKey> touched;
-      bool is_first = true;  // problems are the same in every set
+      const std::size_t first = first_concerned(event);
       for (std::size_t s = 0; s < starts_.size(); ++s) {
         steps_[s].emplace_back();
         if (!concerns(event, s)) {
@@ -53,10 +53,7 @@ class Planner {
         Diagnostics problems;
         doubt_after(event, s);
         take(event, s, replicas[s], steps_[s].back(), problems);
-        if (is_first) {
-          diagnostics_.append(certain(problems, s));
-        }
-        is_first = false;
+        report_once(certain(problems, s), s == first ? std::string_view() : *starts_[s].name);
         for (const auto& [key, ordinal] : steps_[s].back().appear) {
           touched.insert(key);
         }
@@ -109,6 +106,11 @@ class Planner {
     plan->owned_clusters.push_back(cluster::first_snapshot(all, absent));
     take_unmodelled(*starts_[s].cluster, plan->owned_clusters.back());
     plan->owned_policies.push_back(*starts_[s].policies);
+    Diagnostics at_start;  // said already
+    policy::warn_of_equal_priorities(*starts_[s].policies, at_start);
+    for (const Diagnostic& warning : at_start.all()) {
+      reported_problems_.emplace(warning.span, warning.code);
+    }
     plan->clusters.push_back(&plan->owned_clusters.back());
     plan->policies.push_back(&plan->owned_policies.back());
     begin_again(s);
@@ -126,6 +128,14 @@ class Planner {
     const auto& sets = event.file->policy_sets;
     return sets.empty() ||
            std::any_of(sets.begin(), sets.end(), [&](const Text& name) { return name.text == *starts_[s].name; });
+  }
+
+  std::size_t first_concerned(const LoadedEvent& event) const {
+    std::size_t s = 0;
+    while (s < starts_.size() && !concerns(event, s)) {
+      ++s;
+    }
+    return s;
   }
 
   // From an event on that could not be read whole, something may be there that nobody knows of.
@@ -146,10 +156,24 @@ class Planner {
   void take(const LoadedEvent& event, std::size_t set, std::map<OwnerKey, Replicas>& all, Steps& steps,
             Diagnostics& problems) {
     for (const Text& text : event.file->remove) {
-      taker_.take_delete(text, *starts_[set].cluster, all, steps, problems);
+      if (!is_gone(text, set, problems)) {
+        taker_.take_delete(text, *starts_[set].cluster, all, steps, problems);
+      }
       now_[set].remove(text.text);
     }
     for (const Object& object : event.applied.objects()) {
+      if (object.kind == "Namespace" && object.group().empty()) {
+        now_[set].put(object);  // what is applied beside it may be in it, whichever comes first
+      }
+    }
+    for (const Object& object : event.applied.objects()) {
+      if (now_[set].is_gone(object.name_space)) {
+        problems.error("unknown-object",
+                       fmt::format("namespace {} of {} has been deleted", printable(object.name_space),
+                                   printable(object.full_name())),
+                       object.span, "apply the Namespace again, in the same event or before it");
+        continue;
+      }
       taker_.take_apply(object, "apply", all, steps, problems);
       now_[set].put(object);
     }
@@ -163,6 +187,22 @@ class Planner {
       }
       report(of_patch, set, patch.span);
     }
+    for (const EventLabels& labels : event.file->labels) {
+      if (!is_gone(labels.object, set, problems)) {
+        now_[set].relabel(labels);
+      }
+    }
+  }
+
+  // Whether the text names a namespace that an event has deleted, which is a problem.
+  bool is_gone(const Text& text, std::size_t set, Diagnostics& problems) const {
+    const auto parts = parts_of(text.text);
+    const cluster::KindInfo* kind = parts.size() == 2 ? cluster::find_kind_by_word(parts[0]) : nullptr;
+    if (kind == nullptr || kind->kind != "Namespace" || !now_[set].is_gone(parts[1])) {
+      return false;
+    }
+    problems.error("unknown-object", fmt::format("namespace {} has been deleted", printable(parts[1])), text.span);
+    return true;
   }
 
   // ---- with ids
@@ -205,6 +245,16 @@ class Planner {
       }
     }
     return change;
+  }
+
+  // Applied and then patched, in one event: the labels become those of the last.
+  static std::vector<const Object*> last_of_each(const std::vector<const Object*>& objects) {
+    std::vector<const Object*> last;
+    for (const Object* object : objects) {
+      std::erase_if(last, [&](const Object* earlier) { return earlier->full_name() == object->full_name(); });
+      last.push_back(object);
+    }
+    return last;
   }
 
   void add_labels(const EventLabels& labels, std::size_t s, const Cluster& state, cluster::SnapshotChange& change) {
@@ -250,14 +300,14 @@ class Planner {
     for (const auto& [key, ordinal] : steps.disappear) {
       change.disappear.push_back(pod_of(all, key, ordinal));
     }
-    for (const Object* object : steps.pod_labels) {
+    for (const Object* object : last_of_each(steps.pod_labels)) {
       const cluster::PodId pod =
           pod_of(all, {.name_space = object->name_space, .kind = WorkloadKind::pod, .name = object->name}, 0);
       if (auto labels = replaced(before, before.shape(pod).labels, *object); !labels.empty()) {
         change.pod_labels.emplace_back(pod, std::move(labels));
       }
     }
-    for (const Object* object : steps.namespace_labels) {
+    for (const Object* object : last_of_each(steps.namespace_labels)) {
       const cluster::NamespaceId id = all.find_namespace(object->name);
       if (auto labels = replaced(before, before.namespaces[id.index()].labels, *object); !labels.empty()) {
         change.namespace_labels.emplace_back(id, std::move(labels));
@@ -307,11 +357,27 @@ class Planner {
     }
   }
 
+  // A problem that several sets meet is reported of the first of them; `set` names another one than the first that the
+  // event concerns.
+  void report_once(const Diagnostics& problems, std::string_view set) {
+    for (Diagnostic problem : problems.all()) {
+      if (reported_problems_.emplace(problem.span, problem.code).second) {
+        problem.message += set.empty() ? "" : fmt::format(" in policy set {}", printable(set));
+        diagnostics_.add(std::move(problem));
+      }
+    }
+  }
+
   // The first policy set that meets a problem reports it.
   void report(Diagnostics& problems, std::size_t s, Span where) {
     const Diagnostics known = certain(problems, s);
-    if (known.has_errors() && reported_.insert(where).second) {
-      diagnostics_.append(known);
+    if (!known.all().empty() && reported_.insert(where).second) {
+      for (const Diagnostic& problem : known.all()) {
+        // A warning of the whole set comes again with each policy that is applied to it.
+        if (problem.severity == Severity::error || reported_problems_.emplace(problem.span, problem.code).second) {
+          diagnostics_.add(problem);
+        }
+      }
     }
     problems = Diagnostics();
   }
@@ -324,6 +390,7 @@ class Planner {
   std::deque<EventObjects> now_;           // by set
   std::vector<bool> doubted_;              // by set: something so far could not be read
   std::set<Span> reported_;
+  std::set<std::pair<Span, std::string>> reported_problems_;
 };
 
 }  // namespace

@@ -37,6 +37,10 @@ EventLabels read_labels(Section& section) {
   } else {
     for (const config::Node value : set) {
       check_key(section, value, value.key());
+      if (value.is_null()) {
+        section.error("bad-value", fmt::format("the label \"{}\" has no value", printable(value.key(), 80)), value,
+                      "`remove: [KEY]` takes a label away, \"\" is an empty value");
+      }
       const auto problem = value.is_scalar() ? cluster::invalid_label_value(value.text()) : std::nullopt;
       if (problem || value.is_sequence() || value.is_mapping()) {
         section.error("bad-value",
@@ -49,6 +53,10 @@ EventLabels read_labels(Section& section) {
   }
   for (const config::Node key : section.texts("remove")) {
     check_key(section, key, key.text());
+    if (set.is_mapping() && set.find(key.text()).is_present()) {
+      section.error("bad-value", fmt::format("the label \"{}\" is set and removed at once", printable(key.text(), 80)),
+                    key);
+    }
     labels.change.emplace_back(std::string(key.text()), std::nullopt);
   }
   if (labels.change.empty()) {

@@ -56,8 +56,11 @@ class Diff {
         after_(after),
         options_(options),
         visit_(std::move(visit)),
-        sweep_before_(before, {.includes_external = options.includes_external}),
-        sweep_after_(after, {.includes_external = options.includes_external}),
+        // What one side alone says of IPv6 is compared with the other's silence.
+        sweep_before_(before,
+                      {.includes_external = options.includes_external, .includes_ipv6 = name_ipv6(before, after)}),
+        sweep_after_(after,
+                     {.includes_external = options.includes_external, .includes_ipv6 = name_ipv6(before, after)}),
         rules_(before, after),
         deltas_(before, after) {
     collect(before_, sweep_before_, &Place::before);
@@ -105,6 +108,10 @@ class Diff {
   bool found_some() const { return found_some_; }
 
  private:
+  static bool name_ipv6(const PolicyEngine& before, const PolicyEngine& after) {
+    return names_ipv6(before.policies()) || names_ipv6(after.policies());
+  }
+
   void collect(PolicyEngine& engine, const ReachSweep& sweep, std::size_t Place::*index) {
     const cluster::Cluster& cluster = engine.cluster();
     std::vector<Place> found;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <tuple>
 
@@ -68,6 +69,33 @@ class PortRules {
     }
   }
 
+  /// Named ports of the admin tiers mean every protocol.
+  void policy(const policy::AdminPolicy& policy, Direction direction) {
+    for (const policy::AdminRule& rule : policy.rules(direction)) {
+      std::vector<PodKind> destinations;
+      if (direction == Direction::ingress) {
+        add_pods(policy.subject_namespaces, policy.subject_pods, destinations);
+      } else {
+        for (const policy::AdminPeer& peer : rule.peers) {
+          if (peer.kind == policy::AdminPeer::Kind::namespaces || peer.kind == policy::AdminPeer::Kind::pods) {
+            add_pods(peer.namespace_selector, peer.pod_selector, destinations);
+          }
+        }
+      }
+      for (const policy::PortRule& port : rule.ports) {
+        const bool is_declared_somehow = std::any_of(std::begin(kProtocols), std::end(kProtocols), [&](IpProtocol p) {
+          return is_declared(port.name, p, destinations);
+        });
+        if (!port.name.empty() && !destinations.empty() && !is_declared_somehow) {
+          context_.add("unknown-named-port", policy.full_name(), port.span,
+                       fmt::format("port {} is declared by no container of {}: it matches nothing", port.name,
+                                   workloads(destinations)),
+                       declared_names(destinations));
+        }
+      }
+    }
+  }
+
   void services() {
     for (std::size_t s = 0; s < cluster_.services.size(); ++s) {
       const cluster::Service& service = cluster_.services[s];
@@ -95,6 +123,16 @@ class PortRules {
   }
 
  private:
+  void add_pods(const cluster::LabelSelector& spaces, const cluster::LabelSelector& pods, std::vector<PodKind>& out) {
+    for (const cluster::NamespaceId name_space : context_.namespaces_matching(spaces)) {
+      for (const PodKind& kind : context_.kinds_in(name_space)) {
+        if (context_.is_matched(pods, kind)) {
+          out.push_back(kind);
+        }
+      }
+    }
+  }
+
   bool is_declared(const std::string& name, IpProtocol protocol, const std::vector<PodKind>& pods) const {
     return std::any_of(pods.begin(), pods.end(),
                        [&](const PodKind& kind) { return cluster_.named_port(kind.shape, protocol, name).is_valid(); });
@@ -181,6 +219,10 @@ void lint_ports(LintContext& context) {
     if (!egress_sees_services || context.profile.policy.selectors_open_services) {
       rules.policy(policy, Direction::egress, egress_sees_services);
     }
+  }
+  for (const policy::AdminPolicy& policy : context.policies.admin_policies) {
+    rules.policy(policy, Direction::ingress);
+    rules.policy(policy, Direction::egress);
   }
   rules.services();
 }

@@ -53,8 +53,25 @@ class SelectorRules {
       for (const policy::Rule& rule : policy.rules(direction)) {
         or_instead_of_and(policy, direction, rule);
         for (const PeerRule& peer : rule.peers) {
-          namespaces(policy, peer);
+          if (peer.namespace_selector) {
+            namespaces(LintContext::object_name(policy), *peer.namespace_selector, peer.span,
+                       "this peer grants nothing");
+          }
           pods(policy, direction, rule, peer);
+        }
+      }
+    }
+  }
+
+  void run(const policy::AdminPolicy& policy) {
+    const std::string name = policy.full_name();
+    admin_pods(name, policy.subject_namespaces, policy.subject_pods, policy.span, "the policy concerns nobody");
+    for (const Direction direction : {Direction::ingress, Direction::egress}) {
+      for (const policy::AdminRule& rule : policy.rules(direction)) {
+        for (const policy::AdminPeer& peer : rule.peers) {
+          if (peer.kind == policy::AdminPeer::Kind::namespaces || peer.kind == policy::AdminPeer::Kind::pods) {
+            admin_pods(name, peer.namespace_selector, peer.pod_selector, peer.span, "this peer matches nothing");
+          }
         }
       }
     }
@@ -118,12 +135,37 @@ class SelectorRules {
     });
   }
 
-  void namespaces(const NetworkPolicy& policy, const PeerRule& peer) {
-    if (!peer.namespace_selector || !context_.namespaces_matching(*peer.namespace_selector).empty() ||
-        !can_judge(*peer.namespace_selector)) {
+  /// A subject or a peer of the admin tiers: pods of some namespaces.
+  void admin_pods(const std::string& policy, const cluster::LabelSelector& spaces, const cluster::LabelSelector& pods,
+                  Span span, std::string_view consequence) {
+    namespaces(policy, spaces, span, consequence);
+    const std::vector<cluster::NamespaceId>& where = context_.namespaces_matching(spaces);
+    bool has_pods = false;
+    bool is_found = pods.matches_everything();
+    for (const cluster::NamespaceId name_space : where) {
+      const std::vector<PodKind>& kinds = context_.kinds_in(name_space);
+      has_pods = has_pods || !kinds.empty();
+      is_found =
+          is_found || context_.matches_template(pods, name_space) ||
+          std::any_of(kinds.begin(), kinds.end(), [&](const PodKind& kind) { return context_.is_matched(pods, kind); });
+    }
+    if (is_found || !has_pods || !context_.has_pods) {
       return;
     }
-    const cluster::LabelSelector& selector = *peer.namespace_selector;
+    std::vector<std::string> names;
+    for (const cluster::NamespaceId name_space : where) {
+      names.push_back(context_.name_of(name_space));
+    }
+    context_.add("pod-selector-matches-nothing", policy, place_of(pods, span),
+                 fmt::format("no pod of {} has {}: {}", listed(names), pods.to_string(), consequence),
+                 seen_labels(pods, where));
+  }
+
+  void namespaces(const std::string& policy, const cluster::LabelSelector& selector, Span span,
+                  std::string_view consequence) {
+    if (!context_.namespaces_matching(selector).empty() || !can_judge(selector)) {
+      return;
+    }
     std::string remedy = fmt::format("give the namespace that is meant the label {}, or select it by {}",
                                      selector.to_string(), kNameLabel);
     for (const cluster::Requirement& requirement : selector.requirements) {
@@ -139,8 +181,8 @@ class SelectorRules {
                              listed(namespace_names(), 6));
       }
     }
-    context_.add("namespace-selector-matches-nothing", LintContext::object_name(policy), place_of(selector, peer.span),
-                 fmt::format("no namespace has {}: this peer grants nothing", selector.to_string()), std::move(remedy));
+    context_.add("namespace-selector-matches-nothing", policy, place_of(selector, span),
+                 fmt::format("no namespace has {}: {}", selector.to_string(), consequence), std::move(remedy));
   }
 
   std::vector<std::string> namespace_names() const {
@@ -234,6 +276,9 @@ class SelectorRules {
 void lint_selectors(LintContext& context) {
   SelectorRules rules(context);
   for (const NetworkPolicy& policy : context.policies.network_policies) {
+    rules.run(policy);
+  }
+  for (const policy::AdminPolicy& policy : context.policies.admin_policies) {
     rules.run(policy);
   }
 }

@@ -195,29 +195,6 @@ class Reach {
     return {variants_.data() + end.first_variant, end.variant_count};
   }
 
-  /// Whether a rule of some policy has an IPv6 block.
-  bool names_ipv6() const {
-    const auto is_v6 = [](const Cidr& cidr) { return cidr.family() == IpFamily::v6; };
-    const auto has_block = [&](const std::vector<policy::Rule>& rules) {
-      return std::any_of(rules.begin(), rules.end(), [&](const policy::Rule& rule) {
-        return std::any_of(rule.peers.begin(), rule.peers.end(),
-                           [&](const policy::PeerRule& peer) { return peer.ip_block && is_v6(peer.ip_block->cidr); });
-      });
-    };
-    const auto has_network = [&](const policy::AdminRule& rule) {
-      return std::any_of(rule.peers.begin(), rule.peers.end(), [&](const policy::AdminPeer& peer) {
-        return std::any_of(peer.networks.begin(), peer.networks.end(), is_v6);
-      });
-    };
-    const policy::PolicySet& policies = engine_.policies();
-    return std::any_of(policies.network_policies.begin(), policies.network_policies.end(),
-                       [&](const policy::NetworkPolicy& p) { return has_block(p.ingress) || has_block(p.egress); }) ||
-           std::any_of(policies.admin_policies.begin(), policies.admin_policies.end(),
-                       [&](const policy::AdminPolicy& p) {
-                         return std::any_of(p.egress.begin(), p.egress.end(), has_network);
-                       });
-  }
-
   /// The atoms of the families that the cluster's pods speak, and of IPv6 where that is asked for.
   void collect_external() {
     bool has_v4 = cluster_.pods.empty();
@@ -230,7 +207,7 @@ class Reach {
       has_v4 = has_v4 || ip.is_v4();
       has_v6 = has_v6 || !ip.is_v4();
     }
-    has_v6 = has_v6 || (options_.includes_named_ipv6 && names_ipv6());
+    has_v6 = has_v6 || options_.includes_ipv6 || (options_.includes_named_ipv6 && names_ipv6(engine_.policies()));
     has_v6 = has_v6 && !engine_.profile().policy.is_ipv4_only;
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
       if (family == IpFamily::v4 ? !has_v4 : !has_v6) {
@@ -499,6 +476,26 @@ std::string connections_text(const ReachRow& row) {
     return row.ports->to_string() + (row.ipv6->empty() ? " (IPv4 only)" : " (IPv6 only)");
   }
   return row.ipv4->to_string() + " (IPv4), " + row.ipv6->to_string() + " (IPv6)";
+}
+
+bool names_ipv6(const policy::PolicySet& policies) {
+  const auto is_v6 = [](const Cidr& cidr) { return cidr.family() == IpFamily::v6; };
+  const auto has_block = [&](const std::vector<policy::Rule>& rules) {
+    return std::any_of(rules.begin(), rules.end(), [&](const policy::Rule& rule) {
+      return std::any_of(rule.peers.begin(), rule.peers.end(),
+                         [&](const policy::PeerRule& peer) { return peer.ip_block && is_v6(peer.ip_block->cidr); });
+    });
+  };
+  const auto has_network = [&](const policy::AdminRule& rule) {
+    return std::any_of(rule.peers.begin(), rule.peers.end(), [&](const policy::AdminPeer& peer) {
+      return std::any_of(peer.networks.begin(), peer.networks.end(), is_v6);
+    });
+  };
+  return std::any_of(policies.network_policies.begin(), policies.network_policies.end(),
+                     [&](const policy::NetworkPolicy& p) { return has_block(p.ingress) || has_block(p.egress); }) ||
+         std::any_of(policies.admin_policies.begin(), policies.admin_policies.end(), [&](const policy::AdminPolicy& p) {
+           return std::any_of(p.egress.begin(), p.egress.end(), has_network);
+         });
 }
 
 ReachSummary reach(policy::PolicyEngine& engine, const ReachOptions& options,

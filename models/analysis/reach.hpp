@@ -33,7 +33,11 @@ struct ReachOptions {
   bool is_pod_level = false;          // one line a pod instead of one a workload
   const ReachFocus* focus = nullptr;  // none: everything
   bool includes_named_ipv6 = false;   // IPv6 ranges also where no pod has an IPv6 address, when a policy names IPv6
+  bool includes_ipv6 = false;         // IPv6 ranges in any case
 };
+
+/// Whether a rule of some policy has an IPv6 block.
+bool names_ipv6(const policy::PolicySet& policies);
 
 /// One end of a row.
 struct ReachEnd {

@@ -2,9 +2,15 @@
 // scope and for the names that people type.
 #include "models/cluster/kinds.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
+#include <vector>
+
+#include "sim/base/text.hpp"
 
 namespace podwire::cluster {
 namespace {
@@ -104,6 +110,56 @@ constexpr KindInfo kKinds[] = {
     {"Step", "step", "steps", "", "podwire", kClusterWide, not_an_object},
 };
 
+/// What the API server's own groups hold, in any version: kubectl api-resources of 1.20 to 1.33, and the group's
+/// subresources that can stand alone in a file.
+struct ClosedGroup {
+  std::string_view group;
+  std::string_view kinds;
+};
+
+constexpr ClosedGroup kClosedGroups[] = {
+    {"",
+     "Binding ComponentStatus ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume "
+     "PersistentVolumeClaim Pod PodTemplate ReplicationController ResourceQuota Secret Service ServiceAccount"},
+    {"apps", "ControllerRevision DaemonSet Deployment ReplicaSet Scale StatefulSet"},
+    {"autoscaling", "HorizontalPodAutoscaler Scale"},
+    {"batch", "CronJob Job JobTemplate"},
+    {"discovery.k8s.io", "EndpointSlice"},
+    {"extensions",
+     "DaemonSet Deployment Ingress Job NetworkPolicy PodSecurityPolicy ReplicaSet ReplicationController Scale"},
+    {"networking.k8s.io", "ClusterCIDR IPAddress Ingress IngressClass NetworkPolicy ServiceCIDR"},
+    {"policy", "Eviction PodDisruptionBudget PodSecurityPolicy"},
+    {"policy.networking.k8s.io", "AdminNetworkPolicy BaselineAdminNetworkPolicy ClusterNetworkPolicy"},
+    {"rbac.authorization.k8s.io", "ClusterRole ClusterRoleBinding Role RoleBinding"},
+};
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+  return lower;
+}
+
+std::vector<std::string_view> words_of(std::string_view list) {
+  std::vector<std::string_view> words;
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(' '), list.size());
+    words.push_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return words;
+}
+
+// Only the letters' case differs, or few letters do.
+std::string nearest_kind(std::string_view kind, const std::vector<std::string_view>& known) {
+  for (const std::string_view candidate : known) {
+    if (lower_case(candidate) == lower_case(kind)) {
+      return std::string(candidate);
+    }
+  }
+  return nearest_word(kind, known);
+}
+
 // Whether `word` is one of the words in `list`, which are separated by single spaces.
 bool has_word(std::string_view list, std::string_view word) {
   while (true) {
@@ -130,9 +186,7 @@ const KindInfo* find_kind(std::string_view group, std::string_view kind) {
 }
 
 const KindInfo* find_kind_by_word(std::string_view word) {
-  std::string lower(word);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+  const std::string lower = lower_case(word);
   if (lower.empty()) {
     return nullptr;
   }
@@ -142,6 +196,36 @@ const KindInfo* find_kind_by_word(std::string_view word) {
     }
   }
   return nullptr;
+}
+
+std::optional<KindProblem> invalid_kind(std::string_view group, std::string_view kind) {
+  const auto shown_group = [](std::string_view g) {
+    return g.empty() ? "the core group" : "group " + printable(g, 80);
+  };
+  const ClosedGroup* const closed = std::ranges::find(kClosedGroups, group, &ClosedGroup::group);
+  const bool is_closed = closed != std::end(kClosedGroups);
+  if (find_kind(group, kind) != nullptr || (is_closed && has_word(closed->kinds, kind))) {
+    return std::nullopt;
+  }
+  // Custom resources live in groups with a dot that are not Kubernetes's own.
+  if (is_closed || group.find('.') == std::string_view::npos || group.ends_with(".k8s.io")) {
+    for (const KindInfo& info : kKinds) {
+      if (info.kind == kind && (info.role == KindRole::cluster || info.role == KindRole::policy)) {
+        return KindProblem{.message = fmt::format("{} has no kind {}", shown_group(group), kind),
+                           .help = info.group().empty() ? "its apiVersion is v1"
+                                                        : fmt::format("its apiVersion begins with {}/", info.group())};
+      }
+    }
+  }
+  const std::string near = is_closed ? nearest_kind(kind, words_of(closed->kinds)) : "";
+  return near.empty() ? std::nullopt
+                      : std::optional(KindProblem{
+                            .message = fmt::format("{} has no kind \"{}\"", shown_group(group), printable(kind, 80)),
+                            .help = fmt::format("did you mean \"{}\"?", near)});
+}
+
+bool is_unknown_policy(std::string_view group, std::string_view kind) {
+  return kind.ends_with("NetworkPolicy") && find_kind(group, kind) == nullptr;
 }
 
 std::string_view group_of(std::string_view api_version) {

@@ -3,10 +3,13 @@
 //
 // An object's kind is judged by group and kind, never by version. Groups that a kind has lived in (extensions, apps …)
 // count as one: the canonical group is the one of today. Kinds that are not listed here cannot change a verdict as far
-// as we know; they are skipped and counted. Sources: kubectl api-resources of 1.31; the projects' CRDs.
+// as we know; they are skipped and counted, but for those that no API server has and those called …NetworkPolicy.
+// Sources: kubectl api-resources of 1.31; the projects' CRDs.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "models/cluster/cluster.hpp"
@@ -44,6 +47,20 @@ const KindInfo* find_kind_by_word(std::string_view word);
 
 /// "v1" → "", "apps/v1" → "apps".
 std::string_view group_of(std::string_view api_version);
+
+/// Why no API server has such a kind, and what was meant.
+struct KindProblem {
+  std::string message;
+  std::string help;
+};
+
+/// Groups that Kubernetes defines itself are closed: what no version of them has cannot be there, and is nearly always
+/// misspelt. Nothing where the kind exists, or may: of other groups nobody knows what they hold, and a kind that
+/// resembles no known one is left to be counted.
+std::optional<KindProblem> invalid_kind(std::string_view group, std::string_view kind);
+
+/// Whether a kind that podwire does not know is, by its name, about who may talk to whom: "…NetworkPolicy".
+bool is_unknown_policy(std::string_view group, std::string_view kind);
 
 /// The WorkloadKind that "Deployment" … "Pod" names; nothing for other kinds.
 std::optional<WorkloadKind> workload_kind(std::string_view kind);

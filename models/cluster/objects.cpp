@@ -13,6 +13,7 @@
 #include "models/cluster/kinds.hpp"
 #include "models/cluster/labels.hpp"
 #include "sim/base/text.hpp"
+#include "sim/config/reader.hpp"
 
 namespace podwire::cluster {
 namespace {
@@ -34,6 +35,14 @@ Inherited implied_by_name(std::string_view file) {
              ? Inherited{.kind = "Kustomization", .api_version = "kustomize.config.k8s.io/v1beta1"}
              : Inherited{};
 }
+
+/// metav1.ObjectMeta (k8s.io/apimachinery pkg/apis/meta/v1/types.go), the most frequent first; clusterName and
+/// initializers are of the past.
+constexpr std::string_view kMetadataKeys[] = {
+    "name",        "namespace",         "labels",          "annotations",       "ownerReferences",
+    "uid",         "generateName",      "resourceVersion", "generation",        "managedFields",
+    "finalizers",  "creationTimestamp", "selfLink",        "deletionTimestamp", "deletionGracePeriodSeconds",
+    "clusterName", "initializers"};
 
 bool is_path_segment(std::string_view name) {
   return name != "." && name != ".." && name.find('/') == std::string_view::npos &&
@@ -82,11 +91,8 @@ class LayerReader {
 
   std::string_view text_of(config::Node mapping, std::string_view key) {
     const config::Node member = mapping.find(key);
-    if (member.is_present() && !member.is_null() && !member.is_scalar()) {
-      diagnostics_.add({.code = "wrong-type",
-                        .message = fmt::format("\"{}\" is a string", key),
-                        .span = member.span(),
-                        .field = member.path()});
+    if (!member.is_null()) {
+      config::as_string(member, "a manifest", diagnostics_);  // a number, say, is none to the API server
     }
     return member.text();
   }
@@ -116,6 +122,11 @@ class LayerReader {
       return;
     }
     const KindInfo* info = find_kind(group_of(api_version), kind);
+    if (const auto problem = info == nullptr ? invalid_kind(group_of(api_version), kind) : std::nullopt) {
+      error("unknown-kind", problem->message, root.find("kind").is_present() ? root.find("kind").span() : root.span(),
+            printable(kind, 80), problem->help);
+      return;
+    }
     const config::Node metadata = root.find("metadata");
     if (metadata.is_present() && !metadata.is_null() && !metadata.is_mapping()) {
       error("wrong-type", "\"metadata\" is a mapping", metadata.span(), std::string(kind));
@@ -128,6 +139,7 @@ class LayerReader {
                   .node = root,
                   .span = root.span(),
                   .layer = layer_};
+    check_metadata(metadata, info, object);
     if (!read_name(metadata, info, object)) {
       return;
     }
@@ -137,6 +149,28 @@ class LayerReader {
     }
     check_names(object, info, metadata);
     objects_.push_back(std::move(object));
+  }
+
+  // Names of members that objects of the kinds we read may have: a misspelt namespace puts a policy elsewhere.
+  void check_metadata(config::Node metadata, const KindInfo* info, const Object& object) {
+    if (info == nullptr || (info->role != KindRole::cluster && info->role != KindRole::policy)) {
+      return;
+    }
+    for (const config::Node member : metadata) {
+      const std::string_view key = member.key();
+      if (std::ranges::find(kMetadataKeys, key) != std::end(kMetadataKeys)) {
+        continue;
+      }
+      const std::string near = nearest_word(key, kMetadataKeys);
+      diagnostics_.add({.code = "unknown-key",
+                        .message = fmt::format("unknown key \"{}\" in metadata of {} \"{}\"", printable(key, 80),
+                                               object.kind, printable(metadata.find("name").text(), 80)),
+                        .span = member.key_span(),
+                        .object = printable(object.kind, 80),
+                        .field = member.path(),
+                        .help = near.empty() ? "labels and annotations are where names of one's own go"
+                                             : fmt::format("did you mean \"{}\"?", near)});
+    }
   }
 
   // False when the object cannot be identified.

@@ -35,7 +35,8 @@ void add(BuildState& state, UnmodelledObject object) {
 
 // "NetworkPolicy.projectcalico.org" where Kubernetes has a kind of that name too.
 std::string shown_kind(const Object& object) {
-  const bool is_ambiguous = object.kind == "NetworkPolicy" || object.kind == "ClusterNetworkPolicy";
+  const bool is_ambiguous = object.kind == "NetworkPolicy" || object.kind == "ClusterNetworkPolicy" ||
+                            is_unknown_policy(object.group(), object.kind);
   return is_ambiguous && object.group() != "policy.networking.k8s.io"
              ? fmt::format("{}.{}", object.kind, object.group())
              : object.kind;
@@ -77,11 +78,13 @@ void note_other_kinds(BuildState& state) {
   std::map<std::string, std::uint32_t> skipped;
   for (const Object& object : state.store.objects()) {
     const KindInfo* info = find_kind(object.group(), object.kind);
-    const KindRole role = info != nullptr ? info->role : KindRole::known;
+    const bool is_policy = is_unknown_policy(object.group(), object.kind);
+    const KindRole role = info != nullptr ? info->role : is_policy ? KindRole::unmodelled : KindRole::known;
     if (role == KindRole::known || role == KindRole::not_an_object) {
       ++skipped[object.kind];
     } else if (role == KindRole::unmodelled || role == KindRole::mesh_wide) {
-      const bool reaches_all = !info->is_namespaced || (role == KindRole::mesh_wide && object.name_space == kMeshRoot);
+      const bool is_namespaced = info != nullptr ? info->is_namespaced : !object.name_space.empty();
+      const bool reaches_all = !is_namespaced || (role == KindRole::mesh_wide && object.name_space == kMeshRoot);
       add(state, {.kind = shown_kind(object),
                   .full_name = object.full_name(),
                   .name_space = reaches_all ? NamespaceId::none() : state.find_namespace(object.name_space),

@@ -56,6 +56,14 @@ std::vector<ContainerPort> read_container_ports(config::ObjectReader& container,
     }
     const auto number = reader.integer("containerPort", 1, kMaxPort);
     const auto name = reader.string("name");
+    if (name && !name->empty() && std::ranges::find(ports, *name, &ContainerPort::name) != ports.end()) {
+      diagnostics.add({.code = "duplicate-port-name",
+                       .message = fmt::format("two ports of the container are called \"{}\"", printable(*name, 80)),
+                       .span = reader.get("name").span(),
+                       .object = object,
+                       .field = reader.get("name").path(),
+                       .help = "a policy or Service that names it could mean either; the API server refuses it"});
+    }
     if (number && protocol) {
       ports.push_back(
           {.name = name.value_or(""), .protocol = *protocol, .number = Port(static_cast<std::uint16_t>(*number))});
@@ -177,6 +185,13 @@ LabelSetId read_labels(config::Node labels, const std::string& object, ReadConte
   }
   read.insert(read.end(), extra.begin(), extra.end());
   return context.label_sets.intern(std::move(read));
+}
+
+void check_labels(config::Node labels, const std::string& object, Diagnostics& diagnostics) {
+  StringPool strings;
+  LabelSets label_sets;
+  ReadContext context{.strings = strings, .label_sets = label_sets, .diagnostics = diagnostics};
+  read_labels(labels, object, context);
 }
 
 PodTemplate read_pod_template(config::Node metadata, config::Node spec_node, const std::string& object,

@@ -25,6 +25,9 @@ struct ReadContext {
 LabelSetId read_labels(config::Node labels, const std::string& object, ReadContext& context,
                        const std::vector<Label>& extra = {});
 
+/// Reports what read_labels() would, for labels that are read another way.
+void check_labels(config::Node labels, const std::string& object, Diagnostics& diagnostics);
+
 /// Reads the spec of a pod or of a pod template. `metadata` is that of the pod or template.
 PodTemplate read_pod_template(config::Node metadata, config::Node spec, const std::string& object,
                               ReadContext& context);

@@ -1,5 +1,6 @@
 #include "models/control/states.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "sim/base/check.hpp"
@@ -32,7 +33,8 @@ void States::make(Version version) {
   if (keeps_all_ || version >= slowest_.size()) {
     return;
   }
-  for (const std::size_t needed = engine_of_[slowest_[version]]; freed_ < needed; ++freed_) {
+  // Everybody may have passed this state too, where several changes are made at one time: it is kept as the newest.
+  for (const std::size_t needed = engine_of_[std::min(slowest_[version], version)]; freed_ < needed; ++freed_) {
     engines_[freed_]->release();
   }
 }

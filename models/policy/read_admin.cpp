@@ -23,7 +23,7 @@ using config::ObjectReader;
 
 constexpr std::string_view kGroup = "policy.networking.k8s.io";
 constexpr std::size_t kMostNetworks = 25;
-constexpr std::size_t kMostNameBytes = 100;
+constexpr std::ptrdiff_t kMostNameCharacters = 100;
 constexpr std::string_view kSelectors[] = {"namespaces", "pods"};
 
 std::optional<AdminKind> kind_of(std::string_view kind) {
@@ -34,6 +34,11 @@ std::optional<AdminKind> kind_of(std::string_view kind) {
     }
   }
   return std::nullopt;
+}
+
+/// As maxLength of a CRD counts: code points. Texts are valid UTF-8, whose continuation bytes are 10xxxxxx.
+std::ptrdiff_t character_count(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
 }
 
 /// The pattern of the API's DomainName: two labels or more, "*." before them, a dot after them.
@@ -210,7 +215,7 @@ class AdminReader {
     AdminRule rule;
     rule.span = node.span();
     rule.name = reader.string("name").value_or("");
-    if (rule.name.size() > kMostNameBytes) {
+    if (character_count(rule.name) > kMostNameCharacters) {
       reader.error("bad-name", "a rule's name may have at most 100 characters", reader.get("name"));
     }
     if (!reader.require("action").is_null()) {
@@ -320,12 +325,22 @@ class AdminReader {
     }
   }
 
+  /// Items of a set, as texts: the API server refuses one that comes twice.
+  void check_unique(ObjectReader& reader, const std::vector<Node>& items) {
+    std::vector<std::string_view> seen;
+    for (const Node item : items) {
+      if (std::find(seen.begin(), seen.end(), item.text()) != seen.end()) {
+        reader.error("duplicate-item", fmt::format("{} is listed twice", printable(item.text(), 80)), item);
+      }
+      seen.push_back(item.text());
+    }
+  }
+
   void read_networks(ObjectReader& reader, AdminPeer& peer) {
-    for (const Node item : filled_list(reader, "networks", kMostNetworks)) {
+    const std::vector<Node> items = filled_list(reader, "networks", kMostNetworks);
+    check_unique(reader, items);
+    for (const Node item : items) {
       if (const std::optional<Cidr> cidr = read_cidr(item, name_, diagnostics_)) {
-        if (std::find(peer.networks.begin(), peer.networks.end(), *cidr) != peer.networks.end()) {
-          reader.error("duplicate-item", fmt::format("{} is listed twice", cidr->to_string()), item);
-        }
         peer.networks.push_back(*cidr);
         peer.item_spans.push_back(item.span());
       }
@@ -333,7 +348,9 @@ class AdminReader {
   }
 
   void read_domain_names(ObjectReader& reader, AdminPeer& peer) {
-    for (const Node item : filled_list(reader, "domainNames", kMostNetworks)) {
+    const std::vector<Node> items = filled_list(reader, "domainNames", kMostNetworks);
+    check_unique(reader, items);
+    for (const Node item : items) {
       std::optional<std::string> text = config::as_string(item, name_, diagnostics_);
       if (!text) {
         continue;

@@ -153,9 +153,9 @@ class PolicyReader {
     IpBlock block;
     block.span = node.span();
     const Node written = reader.require("cidr");
-    const std::optional<Cidr> cidr = written.is_null() ? std::nullopt : read_cidr(written, name_, diagnostics_);
+    const std::optional<Cidr> cidr = written.is_null() ? std::nullopt : read_block_cidr(written, name_, diagnostics_);
     for (const Node item : reader.list("except")) {
-      const std::optional<Cidr> except = read_cidr(item, name_, diagnostics_);
+      const std::optional<Cidr> except = read_block_cidr(item, name_, diagnostics_);
       if (!cidr || !except) {
         continue;
       }

@@ -294,6 +294,31 @@ TEST(Diff, ASingleReplicaHasNoLineToItselfThatScalingCouldOpen) {
   EXPECT_TRUE(difference(before, after).lines.empty());
 }
 
+TEST(Diff, Ipv6OutsideIsComparedWhereAPolicyOfEitherSideNamesIt) {
+  // No pod has an IPv6 address: the next one may.
+  const auto policy = [](const std::string& cidr) {
+    return network_policy(
+        "a", "out",
+        "  podSelector: {}\n  policyTypes: [Egress]\n  egress: [{to: [{ipBlock: {cidr: '" + cidr + "'}}]}]");
+  };
+  PolicyLab none(name_space("a") + pod("a", "web", "app: web"));
+  PolicyLab local(name_space("a") + pod("a", "web", "app: web") + policy("fd00::/8"));
+  PolicyLab other(name_space("a") + pod("a", "web", "app: web") + policy("fe00::/8"));
+  EXPECT_EQ(
+      difference(local, other).lines,
+      (Lines{"policy: a/web[Pod] => fd00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff[External] : All Connections -> "
+             "No Connections",
+             "policy: a/web[Pod] => fe00::-feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff[External] : No Connections -> "
+             "All Connections"}));
+  EXPECT_EQ(
+      difference(none, local).lines,
+      (Lines{"policy: a/web[Pod] => 0.0.0.0-255.255.255.255[External] : All Connections -> No Connections",
+             "policy: a/web[Pod] => ::-fcff:ffff:ffff:ffff:ffff:ffff:ffff:ffff[External] : All Connections -> No "
+             "Connections",
+             "policy: a/web[Pod] => fe00::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff[External] : All Connections -> "
+             "No Connections"}));
+}
+
 TEST(Diff, Ipv6OutsideIsNotComparedWhereOneSideHasNone) {
   PolicyLab before(name_space("a") + pod("a", "web", "", "", "", "podIP: 10.0.0.1, phase: Running"));
   PolicyLab after(name_space("a") + pod("a", "web", "", "", "", "podIP: \"fd00::1\", phase: Running"));

@@ -92,6 +92,67 @@ TEST(ObjectStore, NameThatTheApiRefusesIsAnErrorWhereItBecomesADnsName) {
   EXPECT_EQ(loaded.diagnostics.all().size(), 1u);
 }
 
+TEST(ObjectStore, AMisspeltKeyOfMetadataIsAnErrorWhereItIsRead) {
+  // The policy would land in the namespace default.
+  const Loaded loaded(
+      {"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p, namspace: x}\n---\n"
+       "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, lables: {a: b}}\n---\n"
+       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namspace: x}\n"});
+  ASSERT_EQ(loaded.diagnostics.error_count(), 2u) << loaded.rendered(loaded.diagnostics);
+  EXPECT_EQ(loaded.diagnostics.all()[0].code, "unknown-key");
+  EXPECT_EQ(loaded.diagnostics.all()[0].help, "did you mean \"namespace\"?");
+  EXPECT_EQ(loaded.sources.place(loaded.diagnostics.all()[0].span), "layer0:3:21");
+  EXPECT_EQ(loaded.diagnostics.all()[1].help, "did you mean \"labels\"?");
+}
+
+TEST(ObjectStore, EveryKeyThatTheApiServerWritesIntoMetadataIsKnown) {
+  const Loaded loaded(
+      {"apiVersion: v1\nkind: Pod\nmetadata: {name: p, generateName: p-, namespace: x, selfLink: '', uid: u, "
+       "resourceVersion: '1', generation: 1, creationTimestamp: null, deletionTimestamp: null, "
+       "deletionGracePeriodSeconds: 3, labels: {}, annotations: {}, ownerReferences: [], finalizers: [], "
+       "managedFields: []}\nspec: {containers: []}\n"});
+  EXPECT_TRUE(loaded.diagnostics.all().empty()) << loaded.rendered(loaded.diagnostics);
+}
+
+TEST(ObjectStore, AKindThatItsGroupCannotHaveIsAnError) {
+  const auto problem = [](const std::string& version, const std::string& kind) {
+    const Loaded loaded({"apiVersion: " + version + "\nkind: " + kind + "\nmetadata: {name: p}\n"});
+    const auto& all = loaded.diagnostics.all();
+    return all.empty() ? std::string() : all[0].code + ": " + all[0].message + "; " + all[0].help;
+  };
+  EXPECT_EQ(problem("networking.k8s.io/v1", "NetworkPolcy"),
+            "unknown-kind: group networking.k8s.io has no kind \"NetworkPolcy\"; did you mean \"NetworkPolicy\"?");
+  EXPECT_EQ(problem("networking.k8s.io/v1", "networkpolicy"),
+            "unknown-kind: group networking.k8s.io has no kind \"networkpolicy\"; did you mean \"NetworkPolicy\"?");
+  EXPECT_EQ(problem("v1", "NetworkPolicy"),
+            "unknown-kind: the core group has no kind NetworkPolicy; its apiVersion begins with networking.k8s.io/");
+  EXPECT_EQ(problem("policy.network.k8s.io/v1alpha1", "AdminNetworkPolicy"),
+            "unknown-kind: group policy.network.k8s.io has no kind AdminNetworkPolicy; its apiVersion begins with "
+            "policy.networking.k8s.io/");
+  EXPECT_EQ(problem("app/v1", "Deployment"),
+            "unknown-kind: group app has no kind Deployment; its apiVersion begins with apps/");
+  EXPECT_EQ(problem("apps/v1", "Service"), "unknown-kind: group apps has no kind Service; its apiVersion is v1");
+  // What exists, what may exist, and what resembles nothing.
+  for (const auto& [version, kind] :
+       std::vector<std::pair<std::string, std::string>>{{"v1", "PodTemplate"},
+                                                        {"networking.k8s.io/v1", "IngressClass"},
+                                                        {"networking.k8s.io/v1", "ServiceCIDR"},
+                                                        {"extensions/v1beta1", "NetworkPolicy"},
+                                                        {"serving.knative.dev/v1", "Service"},
+                                                        {"crd.antrea.io/v1beta1", "ClusterNetworkPolicy"},
+                                                        {"gateway.networking.k8s.io/v1", "HTTPRoute"},
+                                                        {"metrics.k8s.io/v1beta1", "PodMetrics"},
+                                                        {"v1", "DeploymentConfig"},  // OpenShift of old
+                                                        {"batch/v2alpha1", "CronJob"}}) {
+    EXPECT_EQ(problem(version, kind), "") << version << " " << kind;
+  }
+}
+
+TEST(ObjectStore, ANameThatIsANumberIsNone) {
+  EXPECT_EQ(codes_of({"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 123, namespace: \"456\"}\n"}),
+            std::vector<std::string>{"wrong-type"});
+}
+
 TEST(ObjectStore, RbacNamesAreFree) {
   const Loaded loaded(
       {"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: \"system:node\"}\n"});

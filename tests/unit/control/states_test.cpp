@@ -79,6 +79,17 @@ TEST_F(StatesTest, AreFreedWhenAllHavePassedAndStillTellNames) {
   EXPECT_FALSE(ask(all.engine(3)).is_allowed());
 }
 
+TEST_F(StatesTest, AreMadeOneByOneWhereAllPassSeveralAtOnce) {
+  // Three changes of one time and no delay: once they are made, nobody acts on a state before the last.
+  States all = states();
+  all.free_before({0, 3, 3, 3});
+  EXPECT_TRUE(ask(all.engine(0)).is_allowed());
+  EXPECT_FALSE(ask(all.engine(3)).is_allowed());
+  EXPECT_EQ(all.live_count(), 1u);
+  EXPECT_EQ(all.engine(2).view().pods.size(), 2u);  // the same engine as the last
+  EXPECT_EQ(all.engine(1).view().pods.size(), 0u);
+}
+
 TEST_F(StatesTest, AreAllKeptForThoseWhoAskAboutThePast) {
   States all = states(true);
   all.free_before({0, 1, 2, 3});

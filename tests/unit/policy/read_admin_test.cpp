@@ -120,6 +120,27 @@ TEST(ReadAdmin, ListsMayNotBeEmptyOrTooLong) {
   EXPECT_EQ(Reading(cnp(rules(26))).diagnostics.all().at(0).code, "too-many-rules");
 }
 
+TEST(ReadAdmin, ItemsOfASetAreDifferentTexts) {
+  EXPECT_EQ(Reading(anp(egress("networks: [10.0.0.0/8, 10.0.0.0/8]"))).problems(), "duplicate-item at 10.0.0.0/8");
+  // One block written in two ways is two items to the API server.
+  EXPECT_TRUE(Reading(anp(egress("networks: [10.0.0.0/8, 10.0.0.1/8]"))).set);
+  EXPECT_EQ(Reading(anp("egress: [{action: Allow, to: [{domainNames: [a.org, b.org, a.org]}]}]")).problems(),
+            "duplicate-item at a.org");
+  EXPECT_TRUE(Reading(anp("egress: [{action: Allow, to: [{domainNames: [a.org, A.org]}]}]")).set);
+}
+
+TEST(ReadAdmin, ARulesNameHasAtMostAHundredCharacters) {
+  const auto named = [](std::size_t count) {
+    std::string name;
+    for (std::size_t i = 0; i < count; ++i) {
+      name += "\u00e9";  // two bytes
+    }
+    return anp("ingress: [{name: " + name + ", action: Deny, from: [{namespaces: {}}]}]");
+  };
+  EXPECT_TRUE(Reading(named(100)).set);
+  EXPECT_EQ(Reading(named(101)).diagnostics.all().at(0).code, "bad-name");
+}
+
 TEST(ReadAdmin, APeerHasExactlyOneField) {
   EXPECT_EQ(Reading(anp(egress(""))).problems(), "empty-peer at {}");
   EXPECT_EQ(Reading(cnp(egress(""))).problems(), "empty-peer at {}");

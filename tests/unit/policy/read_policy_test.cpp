@@ -81,6 +81,24 @@ TEST(ReadPolicy, HostBitsAreMaskedWithAWarning) {
   EXPECT_EQ(reading.diagnostics.all().at(0).severity, Severity::warning);
 }
 
+TEST(ReadPolicy, SpellingsThatOnlyOldApiServersTakeAreAWarning) {
+  // Leading zeros are decimal (ParseCIDRSloppy); 104 - 96 bits of an IPv4 block in IPv6 notation.
+  const std::pair<std::string, std::string> kOld[] = {{"010.001.000.000/08", "10.1.0.0/8"},
+                                                      {"10.0.0.0/08", "10.0.0.0/8"},
+                                                      {"'::ffff:10.0.0.0/104'", "10.0.0.0/8"},
+                                                      {"'fd00::/08'", "fd00::/8"}};
+  for (const auto& [written, meant] : kOld) {
+    const Reading reading(peer("ipBlock: {cidr: " + written + "}"));
+    ASSERT_TRUE(reading.set) << written << ": " << reading.problems();
+    EXPECT_EQ(reading.network_policy().ingress.at(0).peers.at(0).ip_block->cidr, *Cidr::parse(meant)) << written;
+    EXPECT_EQ(reading.problems(), "legacy-cidr at " + written);
+  }
+  for (const char* bad : {"10.0.0.256/8", "10.0.0/8", "0x0a.0.0.0/8", "'::ffff:10.0.0.0/95'", "010.0.0.0", "010.0.0.0/",
+                          "/8", "010.0.0.0/033", "'fd00::/0129'", "....../08"}) {
+    EXPECT_FALSE(Reading(peer("ipBlock: {cidr: " + std::string(bad) + "}")).set) << bad;
+  }
+}
+
 TEST(ReadPolicy, ExceptLiesStrictlyInside) {
   EXPECT_EQ(Reading(peer("ipBlock: {cidr: 10.0.0.0/8, except: [11.0.0.0/16]}")).problems(),
             "except-outside-cidr at 11.0.0.0/16");

@@ -104,6 +104,104 @@ TEST_F(EventProblemsTest, UnknownObjectsAreReportedBesideProblemsOfOtherKinds) {
   }
 }
 
+TEST_F(EventProblemsTest, NothingIsDoneInANamespaceThatHasBeenDeleted) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("late.yaml", std::string(kDenyIngress));
+  const std::string rest = R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 8s}
+  events:
+    - {at: 1s, delete: namespace/x}
+)";
+  const auto problem = [&](const std::string& event) { return problems_of(rest + "    - {at: 2s, " + event + "}\n"); };
+  EXPECT_NE(problem("apply: late.yaml").find("namespace x of x/networkpolicy/closed has been deleted"),
+            std::string::npos);
+  EXPECT_NE(problem("delete: namespace/x").find("namespace x has been deleted"), std::string::npos);
+  EXPECT_NE(problem("label: [{object: ns/x, set: {a: b}}]").find("namespace x has been deleted"), std::string::npos);
+  EXPECT_NE(problem("patch: [{object: ns/x, merge: {metadata: {labels: {a: b}}}}]").find("to patch at that time"),
+            std::string::npos);
+}
+
+TEST_F(EventProblemsTest, LabelsThatAnEventBringsAreCheckedAsThoseOfALayer) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("space.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, labels: {team: 1, \"b c\": d}}\n");
+  const std::string rest = R"(
+  cluster: {from: m, cni: spec}
+  run: {duration: 8s}
+  events:
+)";
+  const auto problem = [&](const std::string& event) { return problems_of(rest + "    - {at: 2s, " + event + "}\n"); };
+  const std::string of_space = problem("apply: space.yaml");
+  EXPECT_NE(of_space.find("space.yaml:3:36: error: \"team\" in namespace/x must be a string"), std::string::npos)
+      << of_space;
+  EXPECT_NE(of_space.find("the label key \"b c\""), std::string::npos) << of_space;
+  EXPECT_NE(problem("patch: [{object: x/pod/a, merge: {metadata: {labels: [a]}}}]").find("labels are a mapping"),
+            std::string::npos);
+  EXPECT_NE(problem("label: [{object: x/pod/a, set: {app: }}]").find("the label \"app\" has no value"),
+            std::string::npos);
+  EXPECT_NE(problem("label: [{object: x/pod/a, set: {app: c}, remove: app}]").find("is set and removed at once"),
+            std::string::npos);
+}
+
+TEST_F(EventProblemsTest, WarningsOfWhatAnEventAppliesAreShown) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("late.yaml", R"(
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: late}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  egress: [{action: Deny, to: [{services: {}}]}]
+)");
+  const std::string warnings = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  policySets: {one: {}, other: {}}
+  run: {duration: 8s}
+  events: [{at: 1s, apply: late.yaml}]
+)");
+  EXPECT_NE(warnings.find("this peer has no field that is known"), std::string::npos) << warnings;
+  EXPECT_NE(warnings.find("1 warning"), std::string::npos) << warnings;
+}
+
+TEST_F(EventProblemsTest, PrioritiesThatBecomeEqualAreAWarningOnce) {
+  const auto policy = [](const std::string& name, const std::string& priority) {
+    return "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\nmetadata: {name: " + name +
+           "}\nspec: {priority: " + priority + ", subject: {namespaces: {}}}\n";
+  };
+  folder.write("m/all.yaml", std::string(kTwoPods) + "---\n" + policy("first", "7") + "---\n" + policy("same", "7"));
+  folder.write("late.yaml", policy("zero", "0") + "---\n" + policy("zero-too", "0"));
+  folder.write("more.yaml", std::string(kDenyIngress));
+  const std::string warnings = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  policySets: {one: {}, other: {}}
+  run: {duration: 8s}
+  events:
+    - {at: 1s, apply: late.yaml}
+    - {at: 2s, apply: more.yaml}
+)");
+  const std::string late = "adminnetworkpolicy/zero and adminnetworkpolicy/zero-too have priority 0";
+  EXPECT_NE(warnings.find(late), std::string::npos) << warnings;
+  EXPECT_EQ(warnings.find(late), warnings.rfind(late)) << warnings;
+}
+
+TEST_F(EventProblemsTest, WhatIsWrongInOnePolicySetAloneIsReportedWithItsName) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  const std::string problems = problems_of(R"(
+  cluster: {from: m, cni: spec}
+  policySets: {first: {}, second: {}}
+  run: {duration: 8s}
+  events:
+    - {at: 1s, policySets: [second], delete: x/pod/b}
+    - {at: 2s, delete: [x/pod/b, x/pod/nobody]}
+)");
+  EXPECT_NE(problems.find("\"x/pod/b\" has no pod left to delete in policy set second"), std::string::npos) << problems;
+  // What is wrong in every set is said once.
+  EXPECT_NE(problems.find("there is no \"x/pod/nobody\" to delete ["), std::string::npos) << problems;
+  EXPECT_NE(problems.find("2 errors"), std::string::npos) << problems;
+}
+
 TEST_F(EventProblemsTest, ProblemsAreReportedWithTheirPlace) {
   folder.write("m/all.yaml", std::string(kTwoPods));
   folder.write("service.yaml", std::string(kService));

@@ -630,6 +630,118 @@ spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
   expect_all_pass(2);
 }
 
+TEST_F(EventsTest, SeveralChangesOfOneTimeAreMadeInTheirOrder) {
+  // Nobody acts on what lies between them, and the last one stands. The client goes on asking after it.
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("late.yaml", std::string(kDenyIngress));
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  workloads: [{name: w, kind: tcp, from: x/pod/a, to: x/pod/b, port: 80, rate: 100/s, timeout: 1s}]
+  run: {warmup: 1s, duration: 6s}
+  events:
+    - {at: 2s, apply: late.yaml}
+    - {at: 2s, label: [{object: x/pod/b, set: {app: c}}]}
+    - {at: 2s, label: [{object: x/pod/b, set: {app: b}}]}
+    - {at: 4s, delete: x/networkpolicy/closed}
+    - {at: 4s, label: [{object: x/pod/b, set: {app: c}}]}
+  expect:
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied, at: 2s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: allowed, at: 4s}
+    - {workload: w, success: 100%, at: 0s}
+    - {workload: w, success: 0%, at: 2s}
+    - {workload: w, success: 100%, at: 4s}
+)");
+  expect_all_pass(5);
+}
+
+TEST_F(EventsTest, APatchIsLaidOverLabelsAsTheyAreThen) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + R"(
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: y, labels: {team: blue}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: c, namespace: y}
+spec: {containers: []}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: from-red, namespace: x}
+spec: {podSelector: {matchLabels: {app: b}}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: red}}}]}]}
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  events:
+    - {at: 1s, label: [{object: namespace/y, set: {team: red}}]}
+    - {at: 2s, patch: [{object: namespace/y, merge: {metadata: {labels: {tier: back}}}}]}
+    - {at: 3s, label: [{object: x/pod/b, set: {app: other}}]}
+    - {at: 4s, patch: [{object: x/pod/b, merge: {metadata: {labels: {tier: back}}}}]}
+    - {at: 5s, label: [{object: x/pod/b, set: {app: b}}]}
+    - {at: 6s, patch: [{object: namespace/y, merge: {metadata: {labels: {team: null}}}}]}
+  expect:
+    - {from: y/pod/c, to: x/pod/b, port: 80, verdict: denied}
+    - {from: y/pod/c, to: x/pod/b, port: 80, verdict: allowed, at: 2s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied, at: 2s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: allowed, at: 4s}
+    - {from: x/pod/a, to: x/pod/b, port: 80, verdict: denied, at: 5s}
+    - {from: y/pod/c, to: x/pod/b, port: 80, verdict: denied, at: 6s}
+)");
+  expect_all_pass(6);
+}
+
+TEST_F(EventsTest, APatchMayTakeAwayALabelThatTheSameEventApplied) {
+  folder.write("m/all.yaml", std::string(kTwoPods) + R"(
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: c, namespace: x}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+)" + "---" + std::string(kDenyIngress));
+  folder.write("again.yaml", R"(
+apiVersion: v1
+kind: Pod
+metadata: {name: c, namespace: x, labels: {app: b, tier: back}}
+spec: {containers: [{name: c, image: i, ports: [{containerPort: 80}]}]}
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  events:
+    - {at: 1s, apply: again.yaml}
+    - {at: 2s, label: [{object: x/pod/c, remove: app}]}
+    - {at: 3s, apply: again.yaml, patch: [{object: x/pod/c, merge: {metadata: {labels: {app: null}}}}]}
+  expect:
+    - {from: x/pod/a, to: x/pod/c, port: 80, verdict: denied, at: 1s}
+    - {from: x/pod/a, to: x/pod/c, port: 80, verdict: allowed, at: 2s}
+    - {from: x/pod/a, to: x/pod/c, port: 80, verdict: allowed, at: 3s}
+)");
+  expect_all_pass(3);
+}
+
+TEST_F(EventsTest, ADeletedNamespaceMayBeAppliedAgainWithWhatIsInIt) {
+  folder.write("m/all.yaml", std::string(kTwoPods));
+  folder.write("again.yaml", std::string(kDenyIngress) + R"(
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: x, labels: {second: "yes"}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: d, namespace: x, labels: {app: b}}
+spec: {containers: []}
+)");
+  load_scenario(R"(
+  cluster: {from: m, cni: spec}
+  events:
+    - {at: 2s, delete: namespace/x}
+    - {at: 4s, apply: again.yaml}
+    - {at: 5s, label: [{object: namespace/x, set: {third: "yes"}}]}
+)");
+  EXPECT_EQ(scenario->policy_sets.at(0).timeline->changes.size(), 3u);
+}
+
 TEST_F(EventsTest, SameForAnyNumberOfJobsAndTheSameBeforeTheChangeInEveryPolicySet) {
   folder.write("m/all.yaml", std::string(kTwoPods));
   folder.write("late.yaml", std::string(kDenyIngress));
