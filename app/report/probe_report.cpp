@@ -190,9 +190,15 @@ std::string changes(const ProbeView& view, const ProbeStep& before, const ProbeS
     table.column(title);
   }
   std::size_t total = 0;
-  for (const auto& [key, row] : cells_of(after)) {
+  Counts added;
+  const Cells is = cells_of(after);
+  for (const auto& [key, row] : is) {
     const auto at = was.find(key);
-    if (at == was.end() || at->second->verdict == row->verdict) {
+    if (at == was.end()) {
+      added.add(row->verdict);
+      continue;
+    }
+    if (at->second->verdict == row->verdict) {
       continue;
     }
     if (++total <= kLongestList) {
@@ -202,11 +208,13 @@ std::string changes(const ProbeView& view, const ProbeStep& before, const ProbeS
                  style.dim(printable(row->because, 100) + place_text(view, row->span))});
     }
   }
-  if (total == 0) {
-    return "  nothing changed\n";
-  }
-  std::string out =
-      fmt::format("  {} {} changed\n", total, total == 1 ? "probe" : "probes") + table.to_string(4, style);
+  const std::size_t gone = was.size() - (is.size() - added.total);
+  std::string out = total == 0   ? "  no probe changed"
+                    : total == 1 ? std::string("  1 probe changed")
+                                 : fmt::format("  {} probes changed", total);
+  out += added.total == 0 ? "" : fmt::format(", {} new: {} allowed", added.total, added.of(ProbeVerdict::allowed));
+  out += gone == 0 ? "\n" : fmt::format(", {} gone\n", gone);
+  out += total == 0 ? "" : table.to_string(4, style);
   return total <= kLongestList ? out : out + fmt::format("    and {} more\n", total - kLongestList);
 }
 
@@ -276,7 +284,7 @@ std::string probe_table(const ProbeView& view, const Style& style) {
     if (!has_names && (s == 0 || step.destinations != result.steps[s - 1].destinations)) {
       std::string legend;
       for (std::size_t to = 0; to < step.destinations.size(); ++to) {
-        legend += fmt::format("{}{} {}", to == 0 ? "" : ", ", to + 1, printable(step.destinations[to]));
+        legend += fmt::format("{}{}={}", to == 0 ? "" : ", ", to + 1, printable(step.destinations[to]));
       }
       out += "\n    " + wrapped(legend, 4, style.text_width()) + "\n";
     }

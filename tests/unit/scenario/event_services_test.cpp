@@ -166,13 +166,13 @@ TEST_F(EventServicesTest, WhatIsNotThereAtThatTimeIsNeitherLabelledNorDeleted) {
     - {at: 3s, delete: [namespace/annex]}
     - {at: 4s, label: [{object: ns/annex, set: {a: b}}], delete: [annex/service/s, namespace/annex]}
 )");
-  for (const char* wanted : {"scenario.yaml:7:30: error: there is no namespace \"annex\" at that time",
-                             "scenario.yaml:7:75: error: there is no \"x/service/none\" to delete",
-                             "scenario.yaml:7:91: error: there is no \"annex/service/s\" to delete",
-                             "scenario.yaml:7:108: error: there is no namespace \"annex\" to delete",
-                             "scenario.yaml:10:30: error: there is no namespace \"annex\" at that time",
-                             "scenario.yaml:10:68: error: there is no \"annex/service/s\" to delete",
-                             "scenario.yaml:10:85: error: there is no namespace \"annex\" to delete", "\n7 errors"}) {
+  for (const char* wanted : {"scenario.yaml:8:33: error: there is no namespace \"annex\" at that time",
+                             "scenario.yaml:8:74: error: there is no \"x/service/none\" to delete",
+                             "scenario.yaml:8:90: error: there is no \"annex/service/s\" to delete",
+                             "scenario.yaml:8:107: error: there is no namespace \"annex\" to delete",
+                             "scenario.yaml:11:33: error: there is no namespace \"annex\" at that time",
+                             "scenario.yaml:11:67: error: there is no \"annex/service/s\" to delete",
+                             "scenario.yaml:11:84: error: there is no namespace \"annex\" to delete", "\n7 errors"}) {
     EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
   }
 }
@@ -201,7 +201,7 @@ spec: {selector: {k8s-app: other-dns}, ports: [{name: dns, port: 53, protocol: U
        {"other.yaml:5:7: error: x/service/late comes with another spec, and changes within a Service are not played "
         "yet",
         "delete it and apply one of another name",
-        "other.yaml:9:33: error: kube-system/service/kube-dns is the cluster's DNS and cannot come later",
+        "other.yaml:9:18: error: kube-system/service/kube-dns is the cluster's DNS and cannot come later",
         "\n3 errors"}) {
     EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
   }
