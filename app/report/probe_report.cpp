@@ -18,7 +18,8 @@ using scenario::ProbeRow;
 using scenario::ProbeStep;
 using workload::ProbeVerdict;
 
-constexpr std::size_t kMostColumns = 24;  // of one block of a table
+constexpr std::string_view kCorner = "from ↓ to →";
+constexpr std::size_t kLeastColumns = 5;  // of one block of a table, however narrow the terminal
 constexpr std::size_t kLongestList = 40;
 constexpr std::size_t kTableWidth = 100;  // where destinations' names no longer fit, numbers stand for them
 
@@ -87,34 +88,83 @@ std::vector<std::vector<std::size_t>> alike(const ProbeStep& step, std::size_t p
   return groups;
 }
 
-bool fits(const ProbeStep& step, const Style& style) {
-  std::size_t width = 6;
-  for (const std::string& name : step.sources) {
-    width = std::max(width, 6 + display_width(name));
-  }
-  for (const std::string& name : step.destinations) {
-    width += 2 + display_width(name);
-  }
-  return width <= (style.width() == 0 ? kTableWidth : style.width());
+std::size_t table_width(const Style& style) {
+  return style.width() == 0 ? kTableWidth : style.width();
 }
 
-std::string grid(const ProbeStep& step, std::size_t ports, std::size_t port, bool has_names, const Style& style) {
+std::size_t longest(const std::vector<std::string>& names) {
+  std::size_t width = 0;
+  for (const std::string& name : names) {
+    width = std::max(width, display_width(printable(name)));
+  }
+  return width;
+}
+
+bool fits(const ProbeStep& step, const Style& style) {
+  std::size_t width = 6 + longest(step.sources);
+  for (const std::string& name : step.destinations) {
+    width += 2 + display_width(printable(name));
+  }
+  return width <= table_width(style);
+}
+
+std::string named_grid(const ProbeStep& step, std::size_t ports, std::size_t port, const Style& style) {
+  TextTable table;
+  table.column(std::string(kCorner));
+  for (const std::string& name : step.destinations) {
+    table.column(printable(name));
+  }
+  for (std::size_t from = 0; from < step.sources.size(); ++from) {
+    std::vector<std::string> cells = {printable(step.sources[from])};
+    for (std::size_t to = 0; to < step.destinations.size(); ++to) {
+      cells.push_back(sign(row_at(step, ports, from, to, port).verdict, style));
+    }
+    table.row(std::move(cells));
+  }
+  return table.to_string(4, style);
+}
+
+// Its beginning and its end: what tells pods of one owner apart stands there.
+std::string shortened(std::string name, std::size_t width) {
+  if (display_width(name) <= width) {
+    return name;
+  }
+  const auto is_inside = [&](std::size_t at) { return (static_cast<unsigned char>(name[at]) & 0xC0u) == 0x80u; };
+  std::size_t head = width - 1 - width / 2;
+  while (head > 0 && is_inside(head)) {
+    --head;
+  }
+  std::size_t tail = name.size() - width / 2;
+  while (tail < name.size() && is_inside(tail)) {
+    ++tail;
+  }
+  return name.substr(0, head) + "…" + name.substr(tail);
+}
+
+// Numbers for destinations, as close as they go, in as many blocks as the width asks for.
+std::string numbered_grid(const ProbeStep& step, std::size_t ports, std::size_t port, const Style& style) {
+  const std::size_t width = table_width(style);
+  const std::size_t count = step.destinations.size();
+  const std::size_t cell = 1 + std::to_string(count).size();
+  const std::size_t head = std::max(display_width(kCorner), std::min(longest(step.sources), width / 2));
+  const std::size_t columns = std::max(kLeastColumns, width > 5 + head ? (width - 5 - head) / cell : 0);
+  const auto padded = [](std::size_t to, std::size_t from) { return std::string(to > from ? to - from : 0, ' '); };
   std::string out;
-  for (std::size_t begin = 0; begin < step.destinations.size(); begin += kMostColumns) {
-    const std::size_t end = std::min(begin + kMostColumns, step.destinations.size());
-    TextTable table;
-    table.column("from ↓ to →");
+  for (std::size_t begin = 0; begin < count; begin += columns) {
+    const std::size_t end = std::min(begin + columns, count);
+    out += fmt::format("{}    {}{} ", begin == 0 ? "" : "\n", kCorner, padded(head, display_width(kCorner)));
     for (std::size_t to = begin; to < end; ++to) {
-      table.column(has_names ? printable(step.destinations[to]) : fmt::format("[{}]", to + 1));
+      out += fmt::format("{:>{}}", to + 1, cell);
     }
+    out += "\n";
     for (std::size_t from = 0; from < step.sources.size(); ++from) {
-      std::vector<std::string> cells = {printable(step.sources[from])};
+      const std::string name = shortened(printable(step.sources[from]), head);
+      out += "    " + name + padded(head, display_width(name)) + " ";
       for (std::size_t to = begin; to < end; ++to) {
-        cells.push_back(sign(row_at(step, ports, from, to, port).verdict, style));
+        out += padded(cell, 1) + sign(row_at(step, ports, from, to, port).verdict, style);
       }
-      table.row(std::move(cells));
+      out += "\n";
     }
-    out += table.to_string(4, style) + (end < step.destinations.size() ? "\n" : "");
   }
   return out;
 }
@@ -140,9 +190,15 @@ std::string changes(const ProbeView& view, const ProbeStep& before, const ProbeS
     table.column(title);
   }
   std::size_t total = 0;
-  for (const auto& [key, row] : cells_of(after)) {
+  Counts added;
+  const Cells is = cells_of(after);
+  for (const auto& [key, row] : is) {
     const auto at = was.find(key);
-    if (at == was.end() || at->second->verdict == row->verdict) {
+    if (at == was.end()) {
+      added.add(row->verdict);
+      continue;
+    }
+    if (at->second->verdict == row->verdict) {
       continue;
     }
     if (++total <= kLongestList) {
@@ -152,11 +208,13 @@ std::string changes(const ProbeView& view, const ProbeStep& before, const ProbeS
                  style.dim(printable(row->because, 100) + place_text(view, row->span))});
     }
   }
-  if (total == 0) {
-    return "  nothing changed\n";
-  }
-  std::string out =
-      fmt::format("  {} {} changed\n", total, total == 1 ? "probe" : "probes") + table.to_string(4, style);
+  const std::size_t gone = was.size() - (is.size() - added.total);
+  std::string out = total == 0   ? "  no probe changed"
+                    : total == 1 ? std::string("  1 probe changed")
+                                 : fmt::format("  {} probes changed", total);
+  out += added.total == 0 ? "" : fmt::format(", {} new: {} allowed", added.total, added.of(ProbeVerdict::allowed));
+  out += gone == 0 ? "\n" : fmt::format(", {} gone\n", gone);
+  out += total == 0 ? "" : table.to_string(4, style);
   return total <= kLongestList ? out : out + fmt::format("    and {} more\n", total - kLongestList);
 }
 
@@ -219,12 +277,14 @@ std::string probe_table(const ProbeView& view, const Style& style) {
       for (const std::size_t port : group) {
         names.push_back(view.options->ports[port].to_string());
       }
-      out += fmt::format("\n  {}\n{}", fmt::join(names, ", "), grid(step, ports, group.front(), has_names, style));
+      out += fmt::format(
+          "\n  {}\n{}", fmt::join(names, ", "),
+          has_names ? named_grid(step, ports, group.front(), style) : numbered_grid(step, ports, group.front(), style));
     }
     if (!has_names && (s == 0 || step.destinations != result.steps[s - 1].destinations)) {
       std::string legend;
       for (std::size_t to = 0; to < step.destinations.size(); ++to) {
-        legend += fmt::format("{}[{}] {}", to == 0 ? "" : ", ", to + 1, printable(step.destinations[to]));
+        legend += fmt::format("{}{}={}", to == 0 ? "" : ", ", to + 1, printable(step.destinations[to]));
       }
       out += "\n    " + wrapped(legend, 4, style.text_width()) + "\n";
     }

@@ -89,8 +89,8 @@ std::uint32_t StepTaker::count_at_start(const OwnerKey& key) const {
   return id.is_valid() ? static_cast<std::uint32_t>(start_.workloads[id.index()].pods.size()) : 0;
 }
 
-Replicas& StepTaker::replicas_of(const OwnerKey& key, std::map<OwnerKey, Replicas>& all) const {
-  const auto [at, is_new] = all.try_emplace(key);
+Replicas& StepTaker::replicas_of(const OwnerKey& key, SetObjects& set) const {
+  const auto [at, is_new] = set.replicas.try_emplace(key);
   if (is_new) {
     at->second.ever = count_at_start(key);
     for (std::uint32_t i = 0; i < at->second.ever; ++i) {
@@ -100,11 +100,23 @@ Replicas& StepTaker::replicas_of(const OwnerKey& key, std::map<OwnerKey, Replica
   return at->second;
 }
 
+bool StepTaker::has_namespace(const std::string& name, const SetObjects& set) const {
+  const auto at = set.namespaces.find(name);
+  return at != set.namespaces.end() ? at->second : start_.find_namespace(name).is_valid();
+}
+
+bool StepTaker::has_service(const ServiceKey& key, const SetObjects& set) const {
+  if (const auto at = set.services.find(key); at != set.services.end()) {
+    return at->second;
+  }
+  const cluster::NamespaceId name_space = start_.find_namespace(key.first);
+  return name_space.is_valid() && start_.find_service(name_space, key.second).is_valid();
+}
+
 // Pods of a StatefulSet keep their ordinals; of other owners each new pod is another one, and the youngest go first
 // (k8s.io/kubernetes pkg/controller, ActivePodsWithRanks: the newer pod is deleted).
-void StepTaker::scale(const OwnerKey& key, std::uint32_t wanted, std::map<OwnerKey, Replicas>& all,
-                      Steps& steps) const {
-  Replicas& it = replicas_of(key, all);
+void StepTaker::scale(const OwnerKey& key, std::uint32_t wanted, SetObjects& set, Steps& steps) const {
+  Replicas& it = replicas_of(key, set);
   while (it.live.size() > wanted) {
     steps.disappear.emplace_back(key, it.live.back());
     it.live.pop_back();
@@ -118,10 +130,30 @@ void StepTaker::scale(const OwnerKey& key, std::uint32_t wanted, std::map<OwnerK
   }
 }
 
-void StepTaker::take_apply(const Object& object, std::string_view word, std::map<OwnerKey, Replicas>& all, Steps& steps,
+bool StepTaker::is_as_first(const Object& object, std::string_view field, std::string_view help,
+                            Diagnostics& problems) {
+  const auto [at, is_new] = objects_.emplace(object.full_name(), &object);
+  const auto part = [&](const Object& of) {
+    return field == "template" ? of.node.find("spec").find("template") : of.node.find("spec");
+  };
+  const config::Node is = part(object);
+  if (is_new || same(part(*at->second), is)) {
+    return true;
+  }
+  problems.error("not-supported-yet",
+                 fmt::format("{} comes with another {}, and {} are not played yet", printable(object.full_name()),
+                             field, object.kind == "Service" ? "changes within a Service" : "rollouts"),
+                 is.is_present() ? is.span() : object.span, std::string(help));
+  return false;
+}
+
+void StepTaker::take_apply(const Object& object, std::string_view word, SetObjects& set, Steps& steps,
                            Diagnostics& problems) {
   if (object.kind == "Step" && object.group() == "podwire") {
     return;  // not an object: what it says is read with the event
+  }
+  if (!object.name_space.empty()) {
+    set.namespaces[object.name_space] = true;
   }
   if ((object.kind == "NetworkPolicy" && object.group() == "networking.k8s.io") || policy::is_admin_policy(object)) {
     steps.policies.push_back(&object);
@@ -136,62 +168,92 @@ void StepTaker::take_apply(const Object& object, std::string_view word, std::map
     if (!objects_.emplace(object.full_name(), &object).second) {
       check_labels();
     }
+    set.namespaces[object.name] = true;
     steps.namespace_labels.push_back(&object);
     steps.texts.push_back(fmt::format("{} {}", word, object.full_name()));
     return;
   }
+  if (object.kind == "Service" && object.group().empty()) {
+    apply_service(object, word, set, steps, problems);
+    return;
+  }
   const auto kind = cluster::workload_kind(object.kind);
   if (!kind || (!is_replicated(*kind) && *kind != WorkloadKind::pod)) {
-    problems.error(
-        "not-supported-yet", fmt::format("an event cannot {} a {} yet", word, printable(object.kind)), object.span,
-        "NetworkPolicies, Namespaces, Pods, Deployments, ReplicaSets, StatefulSets and ReplicationControllers can "
-        "be applied; move the object to a layer of cluster.from");
+    problems.error("not-supported-yet", fmt::format("an event cannot {} a {} yet", word, printable(object.kind)),
+                   object.span,
+                   "NetworkPolicies, Namespaces, Pods, Services, Deployments, ReplicaSets, StatefulSets and "
+                   "ReplicationControllers can be applied; move the object to a layer of cluster.from");
     return;
   }
   const OwnerKey key{.name_space = object.name_space, .kind = *kind, .name = object.name};
-  const auto [at, is_new] = objects_.emplace(object.full_name(), &object);
-  const std::string_view field = *kind == WorkloadKind::pod ? "spec" : "template";
-  const config::Node was =
-      *kind == WorkloadKind::pod ? at->second->node.find("spec") : at->second->node.find("spec").find("template");
-  const config::Node is =
-      *kind == WorkloadKind::pod ? object.node.find("spec") : object.node.find("spec").find("template");
-  if (!is_new && !same(was, is)) {
-    problems.error(
-        "not-supported-yet",
-        fmt::format("{} comes with another {}, and rollouts are not played yet", printable(object.full_name()), field),
-        is.is_present() ? is.span() : object.span,
-        *kind == WorkloadKind::pod ? "a pod's spec cannot be changed; delete it and apply one of another name"
-                                   : "only its replicas can change; or delete it and apply one of another name");
-    return;
-  }
   if (*kind == WorkloadKind::pod) {
-    if (!is_new) {
+    const bool is_known = objects_.contains(object.full_name());
+    if (!is_as_first(object, "spec", "a pod's spec cannot be changed; delete it and apply one of another name",
+                     problems)) {
+      return;
+    }
+    if (is_known) {
       check_labels();
     }
-    if (!replicas_of(key, all).live.empty()) {
-      steps.texts.push_back(fmt::format("{} {}", word, key.text()));
-    } else {
-      steps.texts.push_back(fmt::format("start {}", key.text()));
-    }
-    scale(key, 1, all, steps);
+    steps.texts.push_back(fmt::format("{} {}", replicas_of(key, set).live.empty() ? "start" : word, key.text()));
+    scale(key, 1, set, steps);
     steps.pod_labels.push_back(&object);
     return;
   }
-  const std::size_t before = replicas_of(key, all).live.size();
+  if (!is_as_first(object, "template", "only its replicas can change; or delete it and apply one of another name",
+                   problems)) {
+    return;
+  }
+  const std::size_t before = replicas_of(key, set).live.size();
   const auto wanted = replica_count(object, problems);
   if (wanted) {
-    scale(key, *wanted, all, steps);
+    scale(key, *wanted, set, steps);
     steps.texts.push_back(fmt::format("scale {} {} → {}", key.text(), before, *wanted));
   }
 }
 
-void StepTaker::take_delete(const Text& text, const Cluster& cluster, std::map<OwnerKey, Replicas>& all, Steps& steps,
+// The cluster's DNS is where every resolver points from the first packet on: one that comes later would be another.
+void StepTaker::apply_service(const Object& object, std::string_view word, SetObjects& set, Steps& steps,
+                              Diagnostics& problems) {
+  const ServiceKey key(object.name_space, object.name);
+  const bool is_dns_namespace = key.first == "kube-system" || key.first == "openshift-dns";
+  const bool is_dns =
+      is_dns_namespace && (key.second == "kube-dns" || key.second == "dns-default" ||
+                           object.node.find("metadata").find("labels").find("k8s-app").text() == "kube-dns");
+  if (is_dns && !objects_.contains(object.full_name())) {
+    problems.error("not-supported-yet",
+                   fmt::format("{} is the cluster's DNS and cannot come later", printable(object.full_name())),
+                   object.span, "move it to the manifests");
+    return;
+  }
+  if (!is_as_first(object, "spec", "delete it and apply one of another name", problems)) {
+    return;
+  }
+  steps.texts.push_back(fmt::format("{} {}", word, object.full_name()));
+  if (!has_service(key, set)) {
+    steps.services_appear.push_back(key);
+  }
+  set.services[key] = true;
+}
+
+bool StepTaker::check_label(const Text& object, const SetObjects& set, Diagnostics& problems) const {
+  const auto parts = parts_of(object.text);
+  const cluster::KindInfo* kind = parts.size() == 2 ? cluster::find_kind_by_word(parts[0]) : nullptr;
+  if (kind != nullptr && kind->kind == "Namespace" && !has_namespace(std::string(parts[1]), set)) {
+    problems.error("unknown-object", fmt::format("there is no namespace \"{}\" at that time", printable(parts[1])),
+                   object.span);
+    return false;
+  }
+  return true;
+}
+
+void StepTaker::take_delete(const Text& text, const Cluster& cluster, SetObjects& set, Steps& steps,
                             Diagnostics& problems) const {
   const auto parts = parts_of(text.text);
   const cluster::KindInfo* kind = parts.size() >= 2 ? cluster::find_kind_by_word(parts[parts.size() - 2]) : nullptr;
   steps.texts.push_back(fmt::format("delete {}", text.text));
   if (kind != nullptr && kind->kind == "Namespace" && parts.size() == 2) {
-    delete_namespace(std::string(parts[1]), text, cluster, all, steps, problems);
+    delete_namespace(std::string(parts[1]), text, cluster, set, steps, problems);
     return;
   }
   const bool is_admin = kind != nullptr && kind->group() == "policy.networking.k8s.io" && !kind->is_namespaced;
@@ -199,34 +261,48 @@ void StepTaker::take_delete(const Text& text, const Cluster& cluster, std::map<O
     steps.deleted_policies.push_back(text);
     return;
   }
+  if (kind != nullptr && parts.size() == 3 && kind->kind == "Service" && kind->group().empty()) {
+    delete_service({std::string(parts[0]), std::string(parts[2])}, text, set, steps, problems);
+    return;
+  }
   const auto workload = kind != nullptr && parts.size() == 3 ? cluster::workload_kind(kind->kind) : std::nullopt;
   if (!workload) {
     problems.error("bad-name", fmt::format("\"{}\" names nothing that an event can delete", printable(text.text)),
                    text.span,
-                   "for example backend/networkpolicy/allow-all, frontend/pod/web-0, frontend/deployment/web or "
-                   "namespace/staging");
+                   "for example backend/networkpolicy/allow-all, frontend/pod/web-0, frontend/deployment/web, "
+                   "frontend/service/web or namespace/staging");
     return;
   }
   const OwnerKey key{.name_space = std::string(parts[0]), .kind = *workload, .name = std::string(parts[2])};
-  if (is_at_start(key) || all.contains(key)) {
-    if (replicas_of(key, all).live.empty()) {
+  if (is_at_start(key) || set.replicas.contains(key)) {
+    if (replicas_of(key, set).live.empty()) {
       problems.error("unknown-object", fmt::format("\"{}\" has no pod left to delete", printable(text.text)),
                      text.span);
     }
-    scale(key, 0, all, steps);
+    scale(key, 0, set, steps);
     return;
   }
   if (*workload == WorkloadKind::pod) {
-    delete_owned_pod(text, cluster.find_pod(cluster.find_namespace(key.name_space), key.name), cluster, all, steps,
+    delete_owned_pod(text, cluster.find_pod(cluster.find_namespace(key.name_space), key.name), cluster, set, steps,
                      problems);
     return;
   }
   problems.error("unknown-object", fmt::format("there is no \"{}\" to delete", printable(text.text)), text.span);
 }
 
+void StepTaker::delete_service(const ServiceKey& key, const Text& text, SetObjects& set, Steps& steps,
+                               Diagnostics& problems) const {
+  if (!has_service(key, set)) {
+    problems.error("unknown-object", fmt::format("there is no \"{}\" to delete", printable(text.text)), text.span);
+    return;
+  }
+  steps.services_disappear.push_back(key);
+  set.services[key] = false;
+}
+
 // Its controller starts another one in its place at once.
-void StepTaker::delete_owned_pod(const Text& text, cluster::PodId pod, const Cluster& cluster,
-                                 std::map<OwnerKey, Replicas>& all, Steps& steps, Diagnostics& problems) const {
+void StepTaker::delete_owned_pod(const Text& text, cluster::PodId pod, const Cluster& cluster, SetObjects& set,
+                                 Steps& steps, Diagnostics& problems) const {
   if (!pod.is_valid()) {
     problems.error("unknown-object", fmt::format("there is no \"{}\" to delete", printable(text.text)), text.span,
                    "pods that an event brought are deleted with their owner, or by scaling it");
@@ -242,33 +318,47 @@ void StepTaker::delete_owned_pod(const Text& text, cluster::PodId pod, const Clu
                    "delete or scale its owner");
     return;
   }
-  Replicas& replicas = replicas_of(key, all);
+  Replicas& replicas = replicas_of(key, set);
   if (std::erase(replicas.live, it.ordinal) == 0) {
     problems.error("unknown-object", fmt::format("\"{}\" is deleted already", printable(text.text)), text.span);
     return;
   }
   steps.disappear.emplace_back(key, it.ordinal);
-  scale(key, static_cast<std::uint32_t>(replicas.live.size()) + 1, all, steps);
+  scale(key, static_cast<std::uint32_t>(replicas.live.size()) + 1, set, steps);
 }
 
-void StepTaker::delete_namespace(const std::string& name, const Text& text, const Cluster& cluster,
-                                 std::map<OwnerKey, Replicas>& all, Steps& steps, Diagnostics& problems) const {
-  const cluster::NamespaceId id = cluster.find_namespace(name);
-  if (!id.is_valid()) {
+// With all that is in it: pods, Services and (where policies are changed) NetworkPolicies.
+void StepTaker::delete_namespace(const std::string& name, const Text& text, const Cluster& cluster, SetObjects& set,
+                                 Steps& steps, Diagnostics& problems) const {
+  if (!has_namespace(name, set)) {
     problems.error("unknown-object", fmt::format("there is no namespace \"{}\" to delete", printable(name)), text.span);
     return;
   }
-  for (const cluster::Workload& workload : cluster.workloads) {
-    if (workload.name_space == id) {
-      replicas_of({.name_space = name, .kind = workload.kind, .name = workload.name}, all);
+  set.namespaces[name] = false;
+  if (const cluster::NamespaceId id = cluster.find_namespace(name); id.is_valid()) {
+    for (const cluster::Workload& workload : cluster.workloads) {
+      if (workload.name_space == id) {
+        replicas_of({.name_space = name, .kind = workload.kind, .name = workload.name}, set);
+      }
+    }
+    for (const cluster::Service& service : cluster.services) {
+      if (service.name_space == id) {
+        set.services.try_emplace({name, service.name}, true);
+      }
     }
   }
-  for (auto& [key, replicas] : all) {
+  for (auto& [key, replicas] : set.replicas) {
     if (key.name_space == name) {
       for (const std::uint32_t ordinal : replicas.live) {
         steps.disappear.emplace_back(key, ordinal);
       }
       replicas.live.clear();
+    }
+  }
+  for (auto& [key, is_there] : set.services) {
+    if (key.first == name && is_there) {
+      steps.services_disappear.push_back(key);
+      is_there = false;
     }
   }
   steps.deleted_namespaces.push_back(name);

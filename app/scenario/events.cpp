@@ -25,6 +25,8 @@ using cluster::Cluster;
 using cluster::Object;
 using cluster::WorkloadKind;
 
+constexpr std::string_view kNamespaceName = "kubernetes.io/metadata.name";
+
 class Planner {
  public:
   Planner(SourceMap& sources, const std::vector<LoadedEvent>& events, const std::vector<TimelineStart>& starts,
@@ -39,7 +41,7 @@ class Planner {
 
   // The first pass.
   std::vector<cluster::LatePods> find_late_pods() {
-    std::vector<std::map<OwnerKey, Replicas>> replicas(starts_.size());
+    std::vector<SetObjects> objects(starts_.size());
     std::map<OwnerKey, std::uint32_t> ever;  // of the union
     std::vector<cluster::LatePods> late;
     for (const LoadedEvent& event : events_) {
@@ -52,7 +54,7 @@ class Planner {
         }
         Diagnostics problems;
         doubt_after(event, s);
-        take(event, s, replicas[s], steps_[s].back(), problems);
+        take(event, s, objects[s], steps_[s].back(), problems);
         report_once(certain(problems, s), s == first ? std::string_view() : *starts_[s].name);
         for (const auto& [key, ordinal] : steps_[s].back().appear) {
           touched.insert(key);
@@ -60,9 +62,9 @@ class Planner {
       }
       for (const OwnerKey& key : touched) {
         std::uint32_t most = 0;
-        for (const auto& set : replicas) {
-          const auto at = set.find(key);
-          most = at == set.end() ? most : std::max(most, at->second.ever);
+        for (const SetObjects& set : objects) {
+          const auto at = set.replicas.find(key);
+          most = at == set.replicas.end() ? most : std::max(most, at->second.ever);
         }
         std::uint32_t& known = ever.try_emplace(key, taker_.count_at_start(key)).first->second;
         if (most > known) {
@@ -99,11 +101,7 @@ class Planner {
   std::unique_ptr<TimelinePlan> plan(std::size_t s, const Cluster& all) {
     auto plan = std::make_unique<TimelinePlan>();
     plan->all = &all;
-    std::vector<cluster::PodId> absent;
-    for (std::size_t p = starts_[s].cluster->pods.size(); p < all.pods.size(); ++p) {
-      absent.emplace_back(p);
-    }
-    plan->owned_clusters.push_back(cluster::first_snapshot(all, absent));
+    plan->owned_clusters.push_back(cluster::first_snapshot(all, before_events(*starts_[s].cluster, all)));
     take_unmodelled(*starts_[s].cluster, plan->owned_clusters.back());
     plan->owned_policies.push_back(*starts_[s].policies);
     Diagnostics at_start;  // said already
@@ -153,12 +151,9 @@ class Planner {
     return out;
   }
 
-  void take(const LoadedEvent& event, std::size_t set, std::map<OwnerKey, Replicas>& all, Steps& steps,
-            Diagnostics& problems) {
+  void take(const LoadedEvent& event, std::size_t set, SetObjects& all, Steps& steps, Diagnostics& problems) {
     for (const Text& text : event.file->remove) {
-      if (!is_gone(text, set, problems)) {
-        taker_.take_delete(text, *starts_[set].cluster, all, steps, problems);
-      }
+      taker_.take_delete(text, *starts_[set].cluster, all, steps, problems);
       now_[set].remove(text.text);
     }
     for (const Object& object : event.applied.objects()) {
@@ -188,24 +183,53 @@ class Planner {
       report(of_patch, set, patch.span);
     }
     for (const EventLabels& labels : event.file->labels) {
-      if (!is_gone(labels.object, set, problems)) {
+      if (taker_.check_label(labels.object, all, problems)) {
         now_[set].relabel(labels);
       }
     }
   }
 
-  // Whether the text names a namespace that an event has deleted, which is a problem.
-  bool is_gone(const Text& text, std::size_t set, Diagnostics& problems) const {
-    const auto parts = parts_of(text.text);
-    const cluster::KindInfo* kind = parts.size() == 2 ? cluster::find_kind_by_word(parts[0]) : nullptr;
-    if (kind == nullptr || kind->kind != "Namespace" || !now_[set].is_gone(parts[1])) {
-      return false;
+  // ---- with ids
+
+  // All that a namespace can lose.
+  static cluster::LabelChange without_labels(const Cluster& cluster, cluster::LabelSetId labels) {
+    cluster::LabelChange change;
+    for (const cluster::Label& label : cluster.label_sets[labels]) {
+      if (const std::string key(cluster.strings[label.key]); key != kNamespaceName) {
+        change.emplace_back(key, std::nullopt);
+      }
     }
-    problems.error("unknown-object", fmt::format("namespace {} has been deleted", printable(parts[1])), text.span);
-    return true;
+    return change;
   }
 
-  // ---- with ids
+  // What has not come yet: pods, Services, and labels of namespaces that only events define.
+  static cluster::SnapshotChange before_events(const Cluster& start, const Cluster& all) {
+    cluster::SnapshotChange change;
+    for (std::size_t p = start.pods.size(); p < all.pods.size(); ++p) {
+      change.disappear.emplace_back(p);
+    }
+    for (std::size_t i = 0; i < all.services.size(); ++i) {
+      const cluster::Service& service = all.services[i];
+      const cluster::NamespaceId id = start.find_namespace(all.namespaces[service.name_space.index()].name);
+      if (!id.is_valid() || !start.find_service(id, service.name).is_valid()) {
+        change.services_disappear.emplace_back(i);
+      }
+    }
+    for (const cluster::Namespace& name_space : start.namespaces) {
+      const cluster::NamespaceId id = all.find_namespace(name_space.name);
+      if (!name_space.is_assumed || all.namespaces[id.index()].is_assumed) {
+        continue;
+      }
+      change.namespace_labels.emplace_back(id, without_labels(all, all.namespaces[id.index()].labels));
+    }
+    return change;
+  }
+
+  static cluster::ServiceId service_of(const Cluster& all, const ServiceKey& key) {
+    const cluster::ServiceId id = all.find_service(all.find_namespace(key.first), key.second);
+    PODWIRE_CHECK(id.is_valid(), "scenario", "the union holds every Service");
+    return id;
+  }
 
   static cluster::PodId pod_of(const Cluster& all, const OwnerKey& key, std::uint32_t ordinal) {
     const cluster::WorkloadId id = find_owner(all, key);
@@ -235,12 +259,12 @@ class Planner {
     const config::Node wanted = object.node.find("metadata").find("labels");
     for (const cluster::Label& label : cluster.label_sets[labels]) {
       const std::string key(cluster.strings[label.key]);
-      if (key != "kubernetes.io/metadata.name" && !wanted.find(key).is_present()) {
+      if (key != kNamespaceName && !wanted.find(key).is_present()) {
         change.emplace_back(key, std::nullopt);
       }
     }
     for (const config::Node label : wanted) {
-      if (label.key() != "kubernetes.io/metadata.name") {
+      if (label.key() != kNamespaceName) {
         change.emplace_back(std::string(label.key()), std::string(label.text()));
       }
     }
@@ -269,10 +293,8 @@ class Planner {
       report(problem, s, labels.span);
     };
     if (kind != nullptr && kind->kind == "Namespace" && parts.size() == 2) {
-      if (const auto id = state.find_namespace(parts[1]); id.is_valid()) {
+      if (const auto id = state.find_namespace(parts[1]); id.is_valid()) {  // else reported in the first pass
         change.namespace_labels.emplace_back(id, labels.change);
-      } else {
-        fail("unknown-object", fmt::format("there is no namespace \"{}\"", printable(parts[1])));
       }
       return;
     }
@@ -300,12 +322,22 @@ class Planner {
     for (const auto& [key, ordinal] : steps.disappear) {
       change.disappear.push_back(pod_of(all, key, ordinal));
     }
+    for (const ServiceKey& key : steps.services_appear) {
+      change.services_appear.push_back(service_of(all, key));
+    }
+    for (const ServiceKey& key : steps.services_disappear) {
+      change.services_disappear.push_back(service_of(all, key));
+    }
     for (const Object* object : last_of_each(steps.pod_labels)) {
       const cluster::PodId pod =
           pod_of(all, {.name_space = object->name_space, .kind = WorkloadKind::pod, .name = object->name}, 0);
       if (auto labels = replaced(before, before.shape(pod).labels, *object); !labels.empty()) {
         change.pod_labels.emplace_back(pod, std::move(labels));
       }
+    }
+    for (const std::string& name : steps.deleted_namespaces) {  // one of that name that comes later starts anew
+      const cluster::NamespaceId id = all.find_namespace(name);
+      change.namespace_labels.emplace_back(id, without_labels(before, before.namespaces[id.index()].labels));
     }
     for (const Object* object : last_of_each(steps.namespace_labels)) {
       const cluster::NamespaceId id = all.find_namespace(object->name);
@@ -335,8 +367,9 @@ class Planner {
       plan.owned_clusters.push_back(cluster::next_snapshot(before, all, change));
       plan.clusters.push_back(&plan.owned_clusters.back());
     }
-    row.concerns_policy = has_policies || !change.empty();
-    row.concerns_endpoints = !change.appear.empty() || !change.disappear.empty() || !change.pod_labels.empty();
+    row.concerns_policy = has_policies || change.changes_pods();
+    row.concerns_endpoints = !change.appear.empty() || !change.disappear.empty() || !change.pod_labels.empty() ||
+                             !change.services_appear.empty() || !change.services_disappear.empty();
     row.text = fmt::format("{}", fmt::join(texts, "; "));
     plan.changes.push_back(std::move(row));
   }

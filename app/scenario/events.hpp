@@ -2,7 +2,7 @@
 //
 // All policy sets share one union of pods (every pod that any of them ever has), so that ids, nodes, addresses and
 // draws are the same in each; a set's states are snapshots of it. Pods that come later get the last ids: what stood at
-// the start is as it would be without any event. What cannot be played (a changed template, Services, other kinds) is
+// the start is as it would be without any event. What cannot be played (a changed template or Service, other kinds) is
 // an error with its place.
 #pragma once
 

@@ -24,7 +24,10 @@ void check_key(Section& section, config::Node where, std::string_view key) {
   }
 }
 
+// That something changes nothing is said only where nothing else is wrong with it: what was meant may be what could not
+// be read.
 EventLabels read_labels(Section& section) {
+  const std::size_t errors = section.diagnostics().error_count();
   EventLabels labels;
   labels.span = section.span();
   section.require("object");
@@ -59,10 +62,10 @@ EventLabels read_labels(Section& section) {
     }
     labels.change.emplace_back(std::string(key.text()), std::nullopt);
   }
-  if (labels.change.empty()) {
+  section.finish();
+  if (labels.change.empty() && section.diagnostics().error_count() == errors) {
     section.error("missing-key", "the item changes no label", {}, "give set, remove or both");
   }
-  section.finish();
   return labels;
 }
 
@@ -99,29 +102,36 @@ bool read_changes(Section& section, EventFile& event) {
 }  // namespace
 
 EventFile read_event_section(Section& section) {
+  const std::size_t errors = section.diagnostics().error_count();
   EventFile event;
   event.span = section.span();
   section.require("at");
   event.at = section.duration("at").value_or(Duration::zero());
   event.policy_sets = texts_of(section, "policySets");
   event.apply = texts_of(section, "apply");
-  if (!read_changes(section, event) && event.apply.empty()) {
+  const bool has_changes = read_changes(section, event) || !event.apply.empty();
+  section.finish();
+  if (!has_changes && section.diagnostics().error_count() == errors) {
     section.error("missing-key", "the event changes nothing", {}, "give apply, patch, delete or label");
   }
-  section.finish();
   return event;
 }
 
 void read_step(config::Node node, EventFile& event, Diagnostics& diagnostics) {
   Settings none;
   Section section(node, {"step"}, "Step", none, diagnostics);
-  section.get("apiVersion");
+  const std::size_t errors = diagnostics.error_count();
+  if (const config::Node version = section.get("apiVersion"); version.text() != "podwire/v1") {
+    section.error("bad-value", fmt::format("\"{}\" is no version of a Step", printable(version.text(), 60)), version,
+                  "write podwire/v1");
+  }
   section.get("kind");
   section.get("metadata");
-  if (!read_changes(section, event)) {
+  const bool has_changes = read_changes(section, event);
+  section.finish();
+  if (!has_changes && diagnostics.error_count() == errors) {
     section.error("missing-key", "the Step changes nothing", {}, "give delete, patch or label");
   }
-  section.finish();
 }
 
 }  // namespace podwire::scenario

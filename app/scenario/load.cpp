@@ -345,6 +345,12 @@ bool Loader::load_events(std::vector<std::string>& selected) {
     for (const cluster::Object* step : event.applied.all("podwire", "Step")) {
       read_step(step->node, events[i], diagnostics_);
     }
+    if (event.is_complete && event.applied.objects().empty() && !events[i].apply.empty() && events[i].remove.empty() &&
+        events[i].patches.empty() && events[i].labels.empty()) {
+      const Text& from = events[i].apply.front();
+      diagnostics_.error("empty-input", fmt::format("\"{}\" holds no object", printable(from.text)), from.span,
+                         "give what is to be applied, or a document of kind Step that deletes, patches or labels");
+    }
     const auto keys = cluster::selected_pod_keys(event.applied);
     selected.insert(selected.end(), keys.begin(), keys.end());
     for (const EventPatch& patch : events[i].patches) {

@@ -74,7 +74,7 @@ class MeshPlanner {
 
   void add_service(Plan& plan, const Cluster& state, ServiceId id) {
     const cluster::Service& service = state.services[id.index()];
-    if (service.is_added) {
+    if (service.is_added || !service.is_there) {
       return;
     }
     const bool has_address = !service.cluster_ip.is_unspecified();

@@ -93,7 +93,8 @@ std::map<Key, std::string> read_table(std::string_view csv, SourceId source, Dia
       continue;
     }
     if (!rows.emplace(Key{*step, fields[1], fields[2], *port}, allowed).second) {
-      diagnostics.error("duplicate-row", "this probe was measured before", span);
+      diagnostics.error("duplicate-row", "this probe was measured before", span,
+                        "keep one line for each probe of a step");
     }
   }
   if (!has_header) {

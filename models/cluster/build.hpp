@@ -53,6 +53,8 @@ struct ClusterIndex {
   static void add_pods_and_nodes(Cluster& cluster);
   /// Pods by address alone, after pods came or went.
   static void find_pods_again(Cluster& cluster);
+  /// After Services came or went.
+  static void find_services_again(Cluster& cluster);
   /// After join_services.
   static void add_services(Cluster& cluster);
 };

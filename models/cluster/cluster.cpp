@@ -80,10 +80,15 @@ void ClusterIndex::find_pods_again(Cluster& cluster) {
 
 void ClusterIndex::add_services(Cluster& cluster) {
   for (std::size_t i = 0; i < cluster.services.size(); ++i) {
-    if (!cluster.services[i].cluster_ip.is_unspecified()) {
+    if (!cluster.services[i].cluster_ip.is_unspecified() && cluster.services[i].is_there) {
       cluster.services_by_ip_.emplace(cluster.services[i].cluster_ip, ServiceId(i));
     }
   }
+}
+
+void ClusterIndex::find_services_again(Cluster& cluster) {
+  cluster.services_by_ip_.clear();
+  add_services(cluster);
 }
 
 NamespaceId Cluster::find_namespace(std::string_view name) const {

@@ -189,6 +189,7 @@ struct Service {
   bool has_client_ip_affinity = false;
   bool is_internal_local = false;  // internalTrafficPolicy: Local
   bool is_added = false;           // podwire added it (kube-dns)
+  bool is_there = true;  // false: in a state of a timeline (see snapshot.hpp) before it comes or after it went
   Span span;
 };
 

@@ -127,8 +127,14 @@ class ServiceStage {
 
  private:
   void read() {
+    boost::unordered_flat_set<std::string> first;
+    const bool has_late = &state_.base != &state_.store;
+    for (const Object* object : has_late ? state_.base.all("", "Service") : std::vector<const Object*>()) {
+      first.insert(object->full_name());
+    }
     for (const Object* object : state_.store.all("", "Service")) {
       if (auto draft = read_service(state_, *object)) {
+        draft->is_late = has_late && !first.contains(object->full_name());
         drafts_.push_back(std::move(*draft));
       }
     }
@@ -203,9 +209,14 @@ class ServiceStage {
     const std::uint64_t size = address_count(cluster_.service_cidr);
     const std::uint64_t low = std::max<std::uint64_t>(static_band(size), 1);
     const std::uint64_t room = size > low + 1 ? size - 1 - low : 0;
-    std::size_t without = 0;
+    std::vector<ServiceDraft*> order;
     for (ServiceDraft& draft : drafts_) {
-      Service& service = draft.service;
+      order.push_back(&draft);
+    }
+    std::ranges::stable_partition(order, [](const ServiceDraft* draft) { return !draft->is_late; });
+    std::size_t without = 0;
+    for (ServiceDraft* draft : order) {
+      Service& service = draft->service;
       if (!needs_ip(service) || !service.cluster_ip.is_unspecified()) {
         continue;
       }
@@ -331,7 +342,9 @@ void join_selectors(Cluster& cluster) {
         port.backends.clear();
       }
       service.portless_backends.clear();
-      join.run(service);
+      if (service.is_there) {
+        join.run(service);
+      }
     }
   }
 }

@@ -15,6 +15,7 @@ struct ServiceDraft {
   std::optional<IpAddress> wanted_ip = {};  // spec.clusterIP
   Span ip_span = {};
   bool is_dns_labelled = false;  // k8s-app=kube-dns
+  bool is_late = false;          // it comes later in a timeline: the others' addresses do not depend on it
 };
 
 /// Anew, for a cluster whose pods or labels changed: the backends of Services that have a selector.

@@ -46,18 +46,14 @@ void take_away(Cluster& cluster, PodId id) {
 
 void finish(Cluster& cluster) {
   ClusterIndex::find_pods_again(cluster);
+  ClusterIndex::find_services_again(cluster);
   join_selectors(cluster);
 }
 
 }  // namespace
 
-Cluster first_snapshot(const Cluster& all, const std::vector<PodId>& absent) {
-  Cluster cluster = all;
-  for (const PodId pod : absent) {
-    take_away(cluster, pod);
-  }
-  finish(cluster);
-  return cluster;
+Cluster first_snapshot(const Cluster& all, const SnapshotChange& change) {
+  return next_snapshot(all, all, change);
 }
 
 Cluster next_snapshot(const Cluster& before, const Cluster& all, const SnapshotChange& change) {
@@ -69,6 +65,12 @@ Cluster next_snapshot(const Cluster& before, const Cluster& all, const SnapshotC
     Pod& pod = cluster.pods[id.index()];
     pod.phase = all.pods[id.index()].phase;
     pod.is_ready = all.pods[id.index()].is_ready;
+  }
+  for (const ServiceId id : change.services_disappear) {
+    cluster.services[id.index()].is_there = false;
+  }
+  for (const ServiceId id : change.services_appear) {
+    cluster.services[id.index()].is_there = true;
   }
   for (const auto& [id, labels] : change.pod_labels) {
     const ShapeId shape = cluster.pods[id.index()].shape;

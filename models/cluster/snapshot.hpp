@@ -1,8 +1,9 @@
 // A later state of a cluster: the same pods, nodes, namespaces and Services under the same ids, with other labels and
-// with pods that are there or not. What a timeline of changes makes of the union of all pods it ever has.
+// with pods and Services that are there or not. What a timeline of changes makes of the union of all it ever has.
 //
 // A pod that is not there keeps id, node and address (which nobody else gets) and counts as finished: it backs no
-// Service, is no policy's peer, and pod_at() does not find it. Left out: changes of Services, nodes and templates.
+// Service, is no policy's peer, and pod_at() does not find it. A Service that is not there keeps its address, and has
+// no backends, no rules and no name. Left out: changes within Services, nodes and templates.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ struct LatePods {
 };
 
 /// build_cluster() of a store that also holds the objects of `late`, which `base` has not. Late pods get the last ids,
-/// nodes and addresses, in this order: what the other pods get is the same with and without them.
+/// nodes and addresses, in this order, and Services that `base` has not the last addresses: what the others get is the
+/// same with and without them.
 Result<Cluster> build_union(const ObjectStore& store, const ObjectStore& base, const ClusterOptions& options,
                             const std::vector<LatePods>& late);
 
@@ -36,7 +38,13 @@ struct SnapshotChange {
   std::vector<PodId> disappear;
   std::vector<std::pair<PodId, LabelChange>> pod_labels;
   std::vector<std::pair<NamespaceId, LabelChange>> namespace_labels;
-  bool empty() const { return appear.empty() && disappear.empty() && pod_labels.empty() && namespace_labels.empty(); }
+  std::vector<ServiceId> services_appear;
+  std::vector<ServiceId> services_disappear;
+  /// Of anything but Services.
+  bool changes_pods() const {
+    return !(appear.empty() && disappear.empty() && pod_labels.empty() && namespace_labels.empty());
+  }
+  bool empty() const { return !changes_pods() && services_appear.empty() && services_disappear.empty(); }
 };
 
 /// Whether the pod is there in this state.
@@ -44,8 +52,9 @@ inline bool is_there(const Cluster& cluster, PodId pod) {
   return cluster.pods[pod.index()].phase != PodPhase::succeeded && cluster.pods[pod.index()].phase != PodPhase::failed;
 }
 
-/// `all` holds every pod that ever is; those of `absent` are not there yet. O(cluster).
-Cluster first_snapshot(const Cluster& all, const std::vector<PodId>& absent);
+/// `all` holds every pod and Service that ever is. What `change` makes disappear is not there yet, and its labels are
+/// what they are at first. O(cluster).
+Cluster first_snapshot(const Cluster& all, const SnapshotChange& change);
 
 /// The state after `change`. `all` is the union that `before` came from: a pod that appears is as it is there, with the
 /// labels it has in `before`. O(cluster).

@@ -223,7 +223,7 @@ Answer Zone::make_in_zone(std::string_view name, RecordType type, int links) con
     return make_pod(request, type);
   }
   const auto found = services_.find(std::string(request.service) + "." + std::string(request.name_space));
-  if (found == services_.end()) {
+  if (found == services_.end() || !cluster_->services[found->second.index()].is_there) {
     return with_code(Rcode::nxdomain);
   }
   return make_service(cluster_->services[found->second.index()], request, type, links);
@@ -323,7 +323,7 @@ Answer Zone::make_reverse(std::string_view name, RecordType type) const {
   Answer answer;
   if (address) {
     for (const Service& service : cluster_->services) {
-      if (!service.cluster_ip.is_unspecified() && service.cluster_ip == *address) {
+      if (service.is_there && !service.cluster_ip.is_unspecified() && service.cluster_ip == *address) {
         answer.texts.push_back(
             normalized(service.name + "." + cluster_->namespaces[service.name_space.index()].name + ".svc") + "." +
             domain_);
@@ -331,6 +331,9 @@ Answer Zone::make_reverse(std::string_view name, RecordType type) const {
     }
     if (answer.texts.empty()) {  // endpoints only when no ClusterIP matches; one name for each Service that owns it
       for (const Service& service : cluster_->services) {
+        if (!service.is_there) {
+          continue;
+        }
         const std::string& name_space = cluster_->namespaces[service.name_space.index()].name;
         bool is_found = false;
         const auto look_at = [&](const Backend& backend) {

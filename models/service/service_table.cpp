@@ -93,11 +93,17 @@ ServiceTable::ServiceTable(const Cluster& cluster) : service_cidr_(cluster.servi
     if (service.is_headless || service.cluster_ip.is_unspecified()) {
       continue;  // clients of headless and ExternalName Services never meet the proxy
     }
-    cluster_ips_.insert(service.cluster_ip);
+    if (service.is_there) {
+      cluster_ips_.insert(service.cluster_ip);
+    }
     for (std::size_t port = 0; port < service.ports.size(); ++port) {
       add_port(cluster, ServiceId(i), static_cast<std::uint32_t>(port));
     }
   }
+  // Those that are not there have their ids, which are the same in every state, and no rule.
+  boost::unordered::erase_if(by_key_, [&](const auto& entry) {
+    return !cluster.services[entries_[entry.second.index()].service.index()].is_there;
+  });
 }
 
 void ServiceTable::add_port(const Cluster& cluster, ServiceId id, std::uint32_t port_index) {
@@ -117,7 +123,9 @@ void ServiceTable::add_port(const Cluster& cluster, ServiceId id, std::uint32_t 
   std::vector<const Backend*> scope;
   scope.reserve(port.backends.size());
   for (const Backend& backend : port.backends) {
-    scope.push_back(&backend);
+    if (service.is_there) {
+      scope.push_back(&backend);
+    }
   }
   if (!entry.is_local) {
     append_usable(cluster, service, scope, targets_);

@@ -1,12 +1,14 @@
 // The way does not matter: after any sequence of events, every verdict is what compiling the objects that are left,
-// from nothing, gives. The engine that answers was made by difference, state by state. Random worlds of Deployments,
-// pods, namespaces and policies; random applies, deletes and labels.
+// from nothing, gives, and so are the Services and their backends. The engine that answers was made by difference,
+// state by state. Random worlds of Deployments, pods, Services, namespaces and policies; random applies, deletes and
+// labels; a namespace that comes and goes.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <iostream>
 #include <map>
 #include <random>
+#include <set>
 
 #include "app/scenario/batch.hpp"
 #include "app/scenario/load.hpp"
@@ -38,6 +40,7 @@ struct World {
   std::map<std::pair<std::string, std::string>, Deployment> deployments;
   std::map<std::pair<std::string, std::string>, Labels> pods;
   std::map<std::pair<std::string, std::string>, std::string> policies;  // spec
+  std::set<std::pair<std::string, std::string>> services;               // the name says what they select
 
   static std::string name_space(const std::string& name, const Labels& labels) {
     return "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: " + name + ", labels: " + text_of(labels) + "}\n";
@@ -50,6 +53,10 @@ struct World {
   static std::string pod(const std::pair<std::string, std::string>& key, const Labels& labels) {
     return "---\napiVersion: v1\nkind: Pod\nmetadata: {namespace: " + key.first + ", name: " + key.second +
            ", labels: " + text_of(labels) + "}\nspec: {containers: []}\n";
+  }
+  static std::string service(const std::pair<std::string, std::string>& key) {
+    return "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: " + key.first + ", name: " + key.second +
+           "}\nspec: {selector: {app: " + key.second.substr(1) + "}, ports: [{port: 80}]}\n";
   }
   static std::string policy(const std::pair<std::string, std::string>& key, const std::string& spec) {
     return "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: " + key.first +
@@ -69,7 +76,18 @@ struct World {
     for (const auto& [key, spec] : policies) {
       out += policy(key, spec);
     }
+    for (const auto& key : services) {
+      out += service(key);
+    }
     return out;
+  }
+  void erase_space(const std::string& name) {
+    namespaces.erase(name);
+    const auto is_in = [&](const auto& entry) { return entry.first.first == name; };
+    std::erase_if(deployments, is_in);
+    std::erase_if(pods, is_in);
+    std::erase_if(policies, is_in);
+    std::erase_if(services, [&](const auto& key) { return key.first == name; });
   }
 };
 
@@ -83,12 +101,13 @@ class RandomHistory {
       world.deployments[{space(), "d" + std::to_string(i)}] = {deployment_labels(), 1 + pick(3)};
       world.pods[{space(), "p" + std::to_string(i)}] = labels();
       world.policies[{space(), "q" + std::to_string(i)}] = policy();
+      world.services.insert(service_key());
     }
   }
 
   /// One change of the world; returns the event's body and fills `file` with what it applies.
   std::string step(const std::string& name, std::string& file) {
-    switch (pick(9)) {
+    switch (pick(12)) {
       case 0:
       case 1: {
         const std::pair key(space(), "q" + std::to_string(pick(6)));
@@ -139,6 +158,23 @@ class RandomHistory {
           return "label: [{object: " + text + ", " + relabel(at->second) + "}]";
         }
         break;
+      case 8: {
+        const std::pair key = service_key();
+        if (world.services.insert(key).second || pick(4) == 0) {
+          file = World::service(key);
+          return "apply: " + name;
+        }
+        world.services.erase(key);
+        return "delete: " + key.first + "/service/" + key.second;
+      }
+      case 9:
+        if (world.namespaces.contains("n2")) {
+          world.erase_space("n2");
+          return "delete: namespace/n2";
+        }
+        world.namespaces["n2"] = labels();
+        file = World::name_space("n2", world.namespaces["n2"]);
+        return "apply: " + name;
       default: {
         const auto at = any(world.namespaces);
         return "label: [{object: namespace/" + at->first + ", " + relabel(at->second) + "}]";
@@ -151,6 +187,9 @@ class RandomHistory {
 
  private:
   unsigned pick(unsigned below) { return static_cast<unsigned>(random_() % below); }
+  std::pair<std::string, std::string> service_key() {
+    return {space(), std::string("s") + static_cast<char>('a' + pick(3))};
+  }
   std::string space() { return "n" + std::to_string(pick(3)); }
   template <class Map>
   typename Map::iterator any(Map& map) {
@@ -220,6 +259,21 @@ std::map<std::string, std::vector<cluster::PodId>> pods_by_owner(const cluster::
   return out;
 }
 
+// Services by name, with the owners of their backends.
+std::map<std::string, std::multiset<std::string>> services_of(const cluster::Cluster& cluster) {
+  std::map<std::string, std::multiset<std::string>> out;
+  for (std::size_t s = 0; s < cluster.services.size(); ++s) {
+    const cluster::Service& service = cluster.services[s];
+    if (service.is_there && !service.is_added) {
+      std::multiset<std::string>& owners = out[cluster.service_name(cluster::ServiceId(s))];
+      for (const cluster::Backend& backend : service.ports[0].backends) {
+        owners.insert(cluster.workload_name(cluster.pods[backend.pod.index()].workload));
+      }
+    }
+  }
+  return out;
+}
+
 int count_of_histories() {
   const char* text = std::getenv("PODWIRE_PROPERTY_HISTORIES");
   return text != nullptr ? std::atoi(text) : 60;
@@ -270,6 +324,7 @@ TEST(PathIndependence, FinalVerdictsAreThoseOfTheFinalObjects) {
       ASSERT_TRUE(fresh_owners.contains(name)) << name << "\n" << spec;
       ASSERT_EQ(pods.size(), fresh_owners.at(name).size()) << name << "\n" << spec;
     }
+    ASSERT_EQ(services_of(last), services_of(fresh.cluster())) << spec;
     for (const auto& [from, from_pods] : owners) {
       for (const auto& [to, to_pods] : owners) {
         for (const cluster::PodId source : from_pods) {

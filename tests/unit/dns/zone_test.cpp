@@ -94,6 +94,17 @@ TEST_F(ZoneTest, AServiceHasItsClusterIpAndNoDataForIpv6) {
   expect_code("web.shop.svc.cluster.local", Rcode::noerror, RecordType::aaaa);
 }
 
+TEST_F(ZoneTest, AServiceThatIsNotThereHasNoNameAndItsAddressNone) {
+  for (Service& service : cluster_.services) {
+    service.is_there = false;
+  }
+  expect_code("web.shop.svc.cluster.local", Rcode::nxdomain);
+  expect_code("db.shop.svc.cluster.local", Rcode::nxdomain);
+  EXPECT_TRUE(ask("20.0.96.10.in-addr.arpa", RecordType::ptr).texts.empty());
+  EXPECT_TRUE(ask("1.0.244.10.in-addr.arpa", RecordType::ptr).texts.empty());
+  expect_code("shop.svc.cluster.local", Rcode::noerror);  // the namespace is there
+}
+
 TEST_F(ZoneTest, AHeadlessServiceHasItsReadyEndpoints) {
   EXPECT_EQ(ask("db.shop.svc.cluster.local").addresses,
             (Addresses{IpAddress::v4(10, 244, 0, 1), IpAddress::v4(10, 244, 0, 2)}));

@@ -9,8 +9,7 @@ namespace {
 using test::kDenyIngress;
 using test::kTwoPods;
 
-constexpr std::string_view kService =
-    "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: x}\nspec: {ports: [{port: 1}]}\n";
+constexpr std::string_view kDaemons = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: s, namespace: x}\n";
 
 using EventProblemsTest = test::EventFiles;
 
@@ -58,10 +57,9 @@ kind: NetworkPolicy
 metadata: {name: late, namespace: x}
 spec: {podSelectr: {}}
 ---
-apiVersion: v1
-kind: Service
+apiVersion: apps/v1
+kind: DaemonSet
 metadata: {name: s, namespace: x}
-spec: {ports: [{port: 1}]}
 ---
 apiVersion: podwire/v1
 kind: Step
@@ -78,7 +76,7 @@ label: [{object: x/pod/a, set: {"a b": c}}]
     - {at: 4s, delete: x/networkpolicy/late}
 )");
   for (const char* wanted :
-       {"unknown key \"colour\"", "\"a b\" is no label key", "an event cannot apply a Service yet",
+       {"unknown key \"colour\"", "\"a b\" is no label key", "an event cannot apply a DaemonSet yet",
         "unknown key \"podSelectr\"", "there is no \"x/pod/nobody\" to delete",
         "\"x/configmap/c\" names nothing that an event can delete", "\"what\" names no pod and no namespace"}) {
     EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
@@ -89,15 +87,15 @@ label: [{object: x/pod/a, set: {"a b": c}}]
 
 TEST_F(EventProblemsTest, UnknownObjectsAreReportedBesideProblemsOfOtherKinds) {
   folder.write("m/all.yaml", std::string(kTwoPods));
-  folder.write("service.yaml", std::string(kService));
+  folder.write("daemons.yaml", std::string(kDaemons));
   const std::string problems = problems_of(R"(
   cluster: {from: m, cni: spec}
   run: {duration: 10s}
   events:
-    - {at: 1s, apply: service.yaml}
+    - {at: 1s, apply: daemons.yaml}
     - {at: 3s, label: [{object: x/pod/none, set: {a: b}}], delete: [x/networkpolicy/gone, x/pod/gone], patch: [{object: x/netpol/gone, merge: {}}]}
 )");
-  for (const char* wanted : {"an event cannot apply a Service yet", "there is no pod \"x/pod/none\" at that time",
+  for (const char* wanted : {"an event cannot apply a DaemonSet yet", "there is no pod \"x/pod/none\" at that time",
                              "there is no NetworkPolicy \"x/networkpolicy/gone\" to delete",
                              "there is no \"x/pod/gone\" to delete", "there is no \"x/netpol/gone\" to patch"}) {
     EXPECT_NE(problems.find(wanted), std::string::npos) << wanted << " in\n" << problems;
@@ -204,15 +202,15 @@ TEST_F(EventProblemsTest, WhatIsWrongInOnePolicySetAloneIsReportedWithItsName) {
 
 TEST_F(EventProblemsTest, ProblemsAreReportedWithTheirPlace) {
   folder.write("m/all.yaml", std::string(kTwoPods));
-  folder.write("service.yaml", std::string(kService));
+  folder.write("daemons.yaml", std::string(kDaemons));
   const std::string problems = problems_of(R"(
   cluster: {from: m, cni: spec}
   run: {duration: 10s}
   events:
-    - {at: 1s, apply: service.yaml}
+    - {at: 1s, apply: daemons.yaml}
     - {at: 2s, delete: [x/pod/nobody, x/configmap/c]}
 )");
-  EXPECT_NE(problems.find("an event cannot apply a Service yet"), std::string::npos) << problems;
+  EXPECT_NE(problems.find("an event cannot apply a DaemonSet yet"), std::string::npos) << problems;
   EXPECT_NE(problems.find("there is no \"x/pod/nobody\" to delete"), std::string::npos) << problems;
   EXPECT_NE(problems.find("scenario.yaml:9:25"), std::string::npos) << problems;
   EXPECT_NE(problems.find("\"x/configmap/c\" names nothing that an event can delete"), std::string::npos) << problems;

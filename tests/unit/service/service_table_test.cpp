@@ -88,6 +88,26 @@ TEST_F(ServiceTableTest, AnotherProtocolOfTheSamePortIsAnotherRule) {
   EXPECT_EQ(translate(53, 0, IpProtocol::tcp).outcome, Outcome::lost);
 }
 
+TEST_F(ServiceTableTest, AServiceThatIsNotThereHasItsIdsAndNoRule) {
+  // Two Services of one port each; the first is not there. Its address belongs to the service range, so packets to it
+  // are lost as to any address nobody has; the second has the id it has when both are there, and is the only rule.
+  const IpAddress other_ip = IpAddress::v4(10, 96, 0, 21);
+  const PodId web = add_pod(1);
+  add_service("web", kWebIp).ports.push_back(port(80, {backend(web, 8080)}));
+  add_service("zoo", other_ip).ports.push_back(port(80, {backend(web, 8080)}));
+  const ServiceTable both(cluster_);
+  cluster_.services[0].is_there = false;
+  const ServiceTable one(cluster_);
+  EXPECT_EQ(one.size(), both.size());
+  EXPECT_EQ(one.rule_count(), 1u);
+  EXPECT_EQ(both.rule_count(), 2u);
+  EXPECT_FALSE(one.find(kWebIp, IpProtocol::tcp, Port(80)).is_valid());
+  EXPECT_EQ(one.find(other_ip, IpProtocol::tcp, Port(80)), both.find(other_ip, IpProtocol::tcp, Port(80)));
+  EXPECT_EQ(one.translate(kClient, kWebIp, IpProtocol::tcp, Port(80), 0).outcome, Outcome::lost);
+  EXPECT_EQ(one.translate(kClient, other_ip, IpProtocol::tcp, Port(80), 0).target.pod, web);
+  EXPECT_EQ(one.choose(both.find(kWebIp, IpProtocol::tcp, Port(80)), kClient, 0).outcome, Outcome::rejected);
+}
+
 TEST_F(ServiceTableTest, NoUsableEndpointIsRejected) {
   const PodId web = add_pod(0);
   pod(web).is_ready = false;
