@@ -15,7 +15,7 @@
 #include <optional>
 #include <tuple>
 
-#include "models/analysis/lint_context.hpp"
+#include "models/analysis/lint_described.hpp"
 #include "models/policy/compiled.hpp"
 #include "models/policy/deviations.hpp"
 
@@ -247,6 +247,10 @@ class OneSidedAllow {
         own = context_.engine.allowed_ports(half.direction, context_.peer(subject), context_.peer(other), ignored);
       }
       if (own->intersected_with(wanted[i]).empty()) {
+        continue;
+      }
+      if (hinges_on_unknown_labels(context_, back, other, subject)) {
+        judged.is_open[i] = true;
         continue;
       }
       if (is_unknown) {
