@@ -220,7 +220,8 @@ Exit verb_diff(const CommandLine& line) {
   });
   add_rewritten(summary.policies, input->rewritten);
   Exit exit = exit_for(line, left);
-  const report::DiffTail tail = tail_of(line, std::move(summary), *approvals, left, exit, sources);
+  report::DiffTail tail = tail_of(line, std::move(summary), *approvals, left, exit, sources);
+  tail.routes = input->routes;
   for (const auto& output : outputs) {
     output->printer->end(tail);
     exit = worse(exit, finish(output->writer, output->request));

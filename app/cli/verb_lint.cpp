@@ -121,7 +121,12 @@ Exit verb_lint(const CommandLine& line) {
   show(notes, sources, line);
   const bool fails = threshold && std::any_of(view.report.findings.begin(), view.report.findings.end(),
                                               [&](const auto& f) { return f.severity <= *threshold; });
-  Exit exit = view.report.doubts.empty() ? Exit::ok : Exit::inconclusive;
+  // A rule that could not have failed the build leaves nothing open.
+  const bool is_undecided =
+      threshold && std::any_of(view.report.doubts.begin(), view.report.doubts.end(), [&](const auto& doubt) {
+        return analysis::find_lint_rule(doubt.rule)->severity <= *threshold;
+      });
+  Exit exit = is_undecided ? Exit::inconclusive : Exit::ok;
   exit = worse(exit, fails ? Exit::failed : Exit::ok);
   return worse(exit, write_outputs(line, [&](Format format, const report::Style& style) {
                  return text_of(view, format, style);

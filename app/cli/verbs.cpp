@@ -16,11 +16,10 @@ constexpr OptionDoc kOptions[] = {
     {"policy-set", 'p', "NAME", "only these policy sets of the scenario"},
     {"cni", 0, "PROFILE",
      "the network plugin (calico-vxlan, or with a version: calico@3.22), instead of what the input says; `podwire "
-     "models` "
-     "lists them; `reach` compares several: A,B,C"},
+     "models` lists them"},
     {"set", 0, "PATH=VALUE",
      "change a field of the scenario, e.g. cluster.nodes.count=10, workloads.browse.rate=500/s"},
-    {"seed", 0, "SEEDS", "play these seeds: 7, 1..5 or 1,4,9"},
+    {"seed", 0, "SEED", "play with this seed (default: the scenario's, else 1)"},
     {"jobs", 'j', "N", "runs played at once (default: the number of processors)"},
     {"record", 0, "FOLDER", "write one HDF5 file for each run into this folder"},
     {"rule", 0, "ID", "only these rules"},
@@ -29,10 +28,8 @@ constexpr OptionDoc kOptions[] = {
     {"no-ignore", 0, "", "report what podwire/ignore annotations suppress too"},
     {"ignore-kind", 0, "KIND", "accept that objects of this kind are not modelled; the output repeats it"},
     {"allow-path", 0, "PATH", "files may also lie below this folder, not only below the scenario's"},
-    {"scenario", 's', "SCENARIO", "OLD and NEW are policy sets of this scenario (its folder or file)"},
-    {"cluster", 0, "DUMP",
-     "diff: the rest of the cluster under both sides; impact and suggest: the cluster of the "
-     "flows; init: what is made a scenario. A dump, a folder, or - for standard input; may be repeated"},
+    {"scenario", 's', "SCENARIO", "a scenario's folder or file"},
+    {"cluster", 0, "DUMP", "the cluster: a dump, a folder, or - for standard input; may be repeated"},
     {"namespace", 'n', "NAMES",
      "only policies for these namespaces (default: all but Kubernetes' own); may be repeated"},
     {"min-count", 0, "N", "what was seen less often gets no rule (default: 1)"},
@@ -55,10 +52,7 @@ constexpr OptionDoc kOptions[] = {
     {"used-by", 0, "WHAT",
      "only connections that are used: by recorded FLOWS (a file as for impact, or -), by env (what containers declare) "
      "or by workloads (of the scenario); may be repeated"},
-    {"fail-on", 0, "WHAT",
-     "diff: exit 1 when a connection that is not approved opened, closed, or any difference (default); "
-     "impact: newly-denied (default), newly-allowed, unknown, several with commas, or none; "
-     "lint: from this severity on, error, warning (default), info, or none"},
+    {"fail-on", 0, "WHAT", "what makes the exit status 1"},
     {"approved", 0, "FILE", "intended changes, each with owner, reason and the day on which it expires"},
     {"today", 0, "DATE", "the day that expiry is judged by, as 2026-12-31 (default: today, UTC)"},
     {"to", 0, "WHAT", "what pods probe: service (by its name, the default), service-ip, or pod"},
@@ -80,6 +74,37 @@ constexpr OptionDoc kOptions[] = {
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},
     {"quiet", 'q', "", "no progress, no warnings"},
     {"help", 'h', "", "this text"},
+};
+
+/// What an option does in one verb, where that is not what it does in the others.
+struct OwnText {
+  std::string_view verb;
+  std::string_view option;
+  std::string_view text;
+};
+constexpr OwnText kOwnTexts[] = {
+    {"diff", "cluster",
+     "the rest of the cluster, under both sides: a dump, a folder, or - for standard input; may be repeated"},
+    {"impact", "cluster",
+     "the cluster that the flows were recorded in: a dump, a folder, or - for standard input; may be repeated"},
+    {"suggest", "cluster",
+     "the cluster that the flows were recorded in: a dump, a folder, or - for standard input; may be repeated"},
+    {"init", "cluster",
+     "what is made a scenario: a dump, a folder, or - for standard input; may be repeated, a later one over an "
+     "earlier"},
+    {"diff", "fail-on",
+     "exit 1 when a connection opened, closed, or any difference (the default); what is approved does not count"},
+    {"impact", "fail-on",
+     "exit 1 when flows are newly-denied (the default), newly-allowed or unknown; several with commas, or none"},
+    {"lint", "fail-on", "exit 1 from this severity on: error, warning (the default), info, or none"},
+    {"diff", "scenario", "OLD and NEW are policy sets of this scenario (its folder or file)"},
+    {"suggest", "scenario", "play this scenario (its folder or file), instead of reading FLOWS"},
+    {"suggest", "policy-set", "the policy set under which the scenario is played"},
+    {"impact", "today", "the day by which --max-age is judged, as 2026-12-31 (default: now)"},
+    {"reach", "cni",
+     "the network plugin (calico-vxlan, or with a version: calico@3.22), instead of what the input says; several are "
+     "compared: A,B,C; `podwire models` lists them"},
+    {"run", "seed", "play these seeds: 7, 1..5 or 1,4,9"},
 };
 
 constexpr std::string_view kRunOptions[] = {"output",   "policy-set",  "set",        "seed",  "jobs",  "cni", "record",
@@ -292,6 +317,16 @@ const OptionDoc& option_doc(std::string_view name) {
   return *at;
 }
 
+namespace {
+
+std::string_view text_in(const VerbDoc& verb, const OptionDoc& option) {
+  const auto at = std::find_if(std::begin(kOwnTexts), std::end(kOwnTexts),
+                               [&](const OwnText& own) { return own.verb == verb.name && own.option == option.name; });
+  return at == std::end(kOwnTexts) ? option.text : at->text;
+}
+
+}  // namespace
+
 std::string overall_help() {
   report::TextTable table;
   table.column("");
@@ -316,7 +351,7 @@ std::string verb_help(const VerbDoc& verb) {
     const OptionDoc& option = option_doc(name);
     const std::string letter = option.letter == 0 ? std::string("    ") : fmt::format("-{}, ", option.letter);
     options.row({fmt::format("{}--{}{}{}", letter, option.name, option.argument.empty() ? "" : " ", option.argument),
-                 (name == "output" ? format_names(verb) + ", " : "") + std::string(option.text)});
+                 (name == "output" ? format_names(verb) + ", " : "") + std::string(text_in(verb, option))});
   }
   std::string examples;
   for (const std::string_view example : verb.examples) {

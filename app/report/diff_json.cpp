@@ -108,11 +108,12 @@ class JsonPrinter : public DiffPrinter {
 
   void end(const DiffTail& tail) override {
     sink_(fmt::format(
-        "\n],\n\"workloads\":{},\n\"policies\":{},\n\"approvals\":{{\"expired\":{},\"stale\":{}}},\n"
+        "\n],\n\"workloads\":{},\n\"policies\":{},\n\"routes\":{},\n\"approvals\":{{\"expired\":{},\"stale\":{}}},\n"
         "\"totals\":{},\n\"answer\":{},\n\"failOn\":{},\n\"result\":{}}}\n",
-        inline_json(workloads_json(tail)), inline_json(policies_json(tail)), inline_json(approvals_json(tail.expired)),
-        inline_json(approvals_json(tail.stale)), inline_json(totals_json(tail)), inline_json(diff_answer(tail)),
-        inline_json(tail.fail_on), inline_json(tail.result)));
+        inline_json(workloads_json(tail)), inline_json(policies_json(tail)), inline_json(tail.routes),
+        inline_json(approvals_json(tail.expired)), inline_json(approvals_json(tail.stale)),
+        inline_json(totals_json(tail)), inline_json(diff_answer(tail)), inline_json(tail.fail_on),
+        inline_json(tail.result)));
   }
 
  private:

@@ -210,6 +210,9 @@ std::vector<std::string> diff_notes(const DiffTail& tail) {
   add_workloads(tail, ChangeKind::added, notes);
   add_workloads(tail, ChangeKind::removed, notes);
   add_policies(tail, notes);
+  if (!tail.routes.empty()) {
+    notes.push_back(fmt::format("not compared, as connections are those between pods: {}", names(tail.routes)));
+  }
   if (tail.summary.unknown_alike > 0) {
     notes.push_back(fmt::format("{} unknown on both sides, and nothing that could change them differs",
                                 connections(tail.summary.unknown_alike)));

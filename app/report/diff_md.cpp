@@ -1,5 +1,6 @@
 // `podwire diff -o md`: a comment for a pull request. GitHub takes at most 65,536 characters, so rows are added by
-// severity until the budget is spent and the rest is counted; bytes are counted, which are never fewer. All that comes
+// severity until the budget is spent and the rest is counted; bytes are counted, which are never fewer. What was
+// approved comes last, so that it never hides what was not; the list of policies has room of its own. All that comes
 // from the input stands in code spans: no markup, no mention of people, no links.
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@ constexpr std::size_t kReserved = 2'048;  // for what is said about what was cut
 constexpr std::size_t kMostRows = 400;    // kept of one severity: more cannot fit
 constexpr std::size_t kCell = 160;        // bytes of a name
 constexpr std::size_t kMostReasons = 3;
+constexpr std::size_t kPolicies = 8'192;  // kept for the list of policies, as far as it needs it
 
 class MdPrinter : public DiffPrinter {
  public:
@@ -25,7 +27,7 @@ class MdPrinter : public DiffPrinter {
   void begin(const DiffHead& head) override { head_ = head; }
 
   void row(const DiffLine& line) override {
-    Section& section = sections_[static_cast<std::size_t>(line.severity)];
+    Section& section = (line.is_approved ? approved_ : sections_)[static_cast<std::size_t>(line.severity)];
     if (++section.count > kMostRows) {
       return;
     }
@@ -38,9 +40,9 @@ class MdPrinter : public DiffPrinter {
     if (all.size() > kMostReasons) {
       reasons += fmt::format("<br>and {} more", all.size() - kMostReasons);
     }
-    section.rows.push_back(fmt::format("| {} | {} | {}{} | {} |\n", md_code(line.source, kCell),
+    section.rows.push_back(fmt::format("| {} | {} | {} | {} |\n", md_code(line.source, kCell),
                                        md_code(line.destination, kCell), md_code(diff_ports_text(line), kCell),
-                                       line.is_approved ? " (approved)" : "", reasons));
+                                       reasons));
   }
 
   void end(const DiffTail& tail) override {
@@ -59,10 +61,15 @@ class MdPrinter : public DiffPrinter {
     }
     approvals("expired, does not count", tail.expired);
     approvals("matches nothing", tail.stale);
-    for (std::size_t i = 0; i < sections_.size(); ++i) {
-      write(static_cast<DiffSeverity>(i), sections_[i]);
+    const std::string listed_policies = policies(tail);
+    kept_ = kReserved + listed_policies.size();
+    for (const bool is_approved : {false, true}) {
+      for (std::size_t i = 0; i < kDiffSeverities; ++i) {
+        write(fmt::format("{}{}", is_approved ? "approved: " : "", to_string(static_cast<DiffSeverity>(i))),
+              (is_approved ? approved_ : sections_)[i]);
+      }
     }
-    policies(tail);
+    text_ += listed_policies;
     if (hidden_ > 0) {
       text_ += fmt::format("\n{} not shown for want of space; `-o csv` has all of them.\n", hidden_);
     }
@@ -84,7 +91,7 @@ class MdPrinter : public DiffPrinter {
   }
 
   bool add(const std::string& text) {
-    if (text_.size() + text.size() > kMostBytes - kReserved) {
+    if (text_.size() + text.size() > kMostBytes - kept_) {
       return false;
     }
     text_ += text;
@@ -102,13 +109,13 @@ class MdPrinter : public DiffPrinter {
     }
   }
 
-  void write(DiffSeverity severity, const Section& section) {
+  void write(const std::string& title, const Section& section) {
     if (section.count == 0) {
       return;
     }
     std::size_t shown = 0;
-    if (add(fmt::format("\n#### {} ({})\n\n| source | destination | connections | rules |\n|---|---|---|---|\n",
-                        to_string(severity), section.count))) {
+    if (add(fmt::format("\n#### {} ({})\n\n| source | destination | connections | rules |\n|---|---|---|---|\n", title,
+                        section.count))) {
       while (shown < section.rows.size() && add(section.rows[shown])) {
         ++shown;
       }
@@ -119,26 +126,30 @@ class MdPrinter : public DiffPrinter {
     }
   }
 
-  void policies(const DiffTail& tail) {
-    if (tail.policies.empty() || !add(fmt::format("\n#### policies ({})\n\n", tail.policies.size()))) {
-      return;
+  static std::string policies(const DiffTail& tail) {
+    if (tail.policies.empty()) {
+      return {};
     }
-    std::size_t shown = 0;
-    for (const DiffPolicy& policy : tail.policies) {
+    std::string text = fmt::format("\n#### policies ({})\n\n", tail.policies.size());
+    for (std::size_t i = 0; i < tail.policies.size(); ++i) {
+      const DiffPolicy& policy = tail.policies[i];
       const bool is_idle = policy.effect == analysis::PolicyChange::Effect::none;
       const std::string& place = policy.after_place.empty() ? policy.before_place : policy.after_place;
-      if (!add(fmt::format("- {}: {} at {}{}\n", policy.change, md_code(policy.name, kCell), md_code(place, kCell),
-                           is_idle ? " (no effect)" : ""))) {
-        text_ += fmt::format("- and {} more\n", tail.policies.size() - shown);
-        return;
+      const std::string line = fmt::format("- {}: {} at {}{}\n", policy.change, md_code(policy.name, kCell),
+                                           md_code(place, kCell), is_idle ? " (no effect)" : "");
+      if (text.size() + line.size() > kPolicies) {
+        return text + fmt::format("- and {} more\n", tail.policies.size() - i);
       }
-      ++shown;
+      text += line;
     }
+    return text;
   }
 
   Sink sink_;
   DiffHead head_;
   std::array<Section, kDiffSeverities> sections_;
+  std::array<Section, kDiffSeverities> approved_;
+  std::size_t kept_ = kReserved + kPolicies;  // bytes for what comes after the rows
   std::string text_;
   std::uint64_t hidden_ = 0;
 };

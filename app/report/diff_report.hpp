@@ -84,6 +84,7 @@ struct DiffTail {
   std::vector<DiffPolicy> policies;
   std::vector<DiffApproval> expired;
   std::vector<DiffApproval> stale;
+  std::vector<std::string> routes;  // what leads to pods and differs: "Service shop/api removed"
   bool has_approvals = false;
   std::uint64_t approved = 0;  // rows
   std::string fail_on;         // "any", "opened", "closed"

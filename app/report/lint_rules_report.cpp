@@ -20,10 +20,12 @@ network plugin that the input shows or `--cni` names.
 - **Suppressing**: the annotation `podwire/ignore: RULE[, RULE]` on an object suppresses these rules for it; on a Namespace
   for everything in it too. Suppressed findings are counted; `--no-ignore` shows them.
 - **Exit status**: 0 nothing to fail on, 1 findings, 2 bad input, 4 when an object that podwire does not model (a
-  CiliumNetworkPolicy, say) leaves a rule undecided and nothing else fails.
+  CiliumNetworkPolicy, say) leaves a rule undecided that could have failed, and nothing else does.
 - **Partial input**: what the input lacks is not held against it. Rules that compare selectors with pods are silent for
-  namespaces without pods in the input, those about namespace labels where it defines no Namespace, and those about
-  DNS where a rule names port 53 and the input has no DNS pods.
+  namespaces without pods in the input, those about namespace labels where it defines no Namespace, those about
+  DNS where a rule names port 53 and the input has no DNS pods, and those about names of Services and accounts where it
+  has nothing of their namespace. Policies alone are judged too: one-sided-allow, egress-without-dns, dns-udp-only and
+  dns-isolates-all then take the pods that selectors describe for pods, and report what holds for all of them.
 - **Policy sets** of a scenario are judged one by one; a finding that only some of them have names these.
 - **Formats** (`-o`): text, json, sarif (2.1.0), github (annotations), md (a table).
 

@@ -1,8 +1,10 @@
 // Findings as SARIF 2.1.0, as code scanning services read it. Source: OASIS, Static Analysis Results Interchange Format
-// 2.1.0, sections 3.13 (log), 3.19 (tool component), 3.27 (result), 3.30 (region: columns in the run's columnKind).
+// 2.1.0, sections 3.13 (log), 3.19 (tool component), 3.27 (result, 3.27.17 partialFingerprints), 3.30 (region: columns
+// in the run's columnKind).
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "app/report/json.hpp"
 #include "app/report/lint_report.hpp"
@@ -32,7 +34,17 @@ ordered_json rules_json() {
   return rules;
 }
 
-ordered_json result_json(const analysis::LintFinding& finding, const SourceMap& sources) {
+/// The same for a finding whatever lines come and go above it: of the rule, the object and the number of findings that
+/// share both before it. FNV-1a (isthe.com/chongo/tech/comp/fnv), 64 bits.
+std::string fingerprint(const analysis::LintFinding& finding, std::size_t before) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : fmt::format("{}\n{}\n{}", finding.rule, finding.object, before)) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+ordered_json result_json(const analysis::LintFinding& finding, const SourceMap& sources, std::size_t before) {
   const auto rules = analysis::lint_rules();
   const auto at = std::find_if(rules.begin(), rules.end(), [&](const auto& r) { return r.id == finding.rule; });
   const std::string sets = sets_text(finding);
@@ -46,7 +58,8 @@ ordered_json result_json(const analysis::LintFinding& finding, const SourceMap& 
                          {"ruleIndex", at - rules.begin()},
                          {"level", level_of(finding.severity)},
                          {"message", {{"text", printable(text, 4000)}}},
-                         {"locations", ordered_json::array({std::move(location)})}};
+                         {"locations", ordered_json::array({std::move(location)})},
+                         {"partialFingerprints", {{"ruleAndObject/v1", fingerprint(finding, before)}}}};
   ordered_json related = ordered_json::array();
   for (const analysis::LintPlace& place : finding.related) {
     if (place.span.is_known()) {
@@ -66,8 +79,9 @@ ordered_json result_json(const analysis::LintFinding& finding, const SourceMap& 
 
 std::string lint_sarif(const LintView& view) {
   ordered_json results = ordered_json::array();
+  std::map<std::pair<std::string_view, std::string_view>, std::size_t> counts;
   for (const analysis::LintFinding& finding : view.report.findings) {
-    results.push_back(result_json(finding, *view.sources));
+    results.push_back(result_json(finding, *view.sources, counts[{finding.rule, finding.object}]++));
   }
   ordered_json run = {{"tool", {{"driver", {{"name", "podwire"}, {"version", view.version}, {"rules", rules_json()}}}}},
                       {"columnKind", "unicodeCodePoints"},

@@ -11,12 +11,13 @@
 namespace podwire::report {
 namespace {
 
-/// A relative reference (RFC 3986): everything but unreserved characters and / is percent-encoded.
+/// A relative reference, or a file URI where the path is absolute (RFC 3986, 8089): everything but unreserved
+/// characters and / is percent-encoded.
 std::string uri_of(std::string_view path) {
   if (path == "-") {
     return "stdin";
   }
-  std::string uri;
+  std::string uri = path.starts_with('/') ? "file://" : "";
   for (const char c : path) {
     const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                           std::string_view("-._~/").find(c) != std::string_view::npos;

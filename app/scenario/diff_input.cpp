@@ -225,6 +225,7 @@ class DiffLoader {
     check_workloads();
     compare_unmodelled(old_side, new_side);
     compare_policies(old_side, new_side);
+    compare_routes(old_side, new_side);
   }
 
   config::FileAccess access_for(const std::string& word) const {
@@ -265,12 +266,22 @@ class DiffLoader {
     store.add_layer(sources_, {.path = word, .shown_as = word}, access_for(word), diagnostics_);
   }
 
-  /// False when a revision has no such path.
+  /// False when a revision has no such path, or a folder no manifest.
   bool add_side(cluster::ObjectStore& store, const std::string& word) {
     const auto git_path = parse_git_path(word);
     if (!git_path) {
+      const std::size_t known = diagnostics_.all().size();
       add_path(store, word);
-      return true;
+      const std::vector<Diagnostic>& all = diagnostics_.all();
+      if (all.size() != known + 1 || all.back().code != "no-manifests" || given_.cluster.empty()) {
+        return true;
+      }
+      Diagnostics before;  // what is wrong with an empty folder depends on the other side
+      for (std::size_t i = 0; i < known; ++i) {
+        before.add(all[i]);
+      }
+      diagnostics_ = std::move(before);
+      return false;
     }
     auto files = read_git_files(*git_path, {}, diagnostics_);
     if (!files) {
@@ -284,13 +295,23 @@ class DiffLoader {
     return files->exists;
   }
 
-  /// A path that only one of two revisions has is a folder made or removed between them; elsewhere it is a mistake.
+  /// A path that only one of two revisions has is a folder made or removed between them, and an empty folder a side
+  /// without objects where --cluster gives the rest; elsewhere either is a mistake.
   void check_missing(bool has_before, const std::string& before, bool has_after, const std::string& after) {
     const auto old_path = parse_git_path(before);
     const auto new_path = parse_git_path(after);
     const bool is_explained = has_before != has_after && old_path && new_path && old_path->path == new_path->path;
     for (const auto& [has, word] : {std::pair(has_before, before), std::pair(has_after, after)}) {
       if (has) {
+        continue;
+      }
+      if (!parse_git_path(word)) {
+        const std::string message = fmt::format("no manifest below \"{}\"", printable(word));
+        if (has_before != has_after && !before.empty()) {
+          diagnostics_.warning("no-manifests", message + "; that side is taken as empty");
+        } else {
+          diagnostics_.error("no-manifests", message);
+        }
         continue;
       }
       const GitPath path = *parse_git_path(word);
@@ -419,6 +440,35 @@ class DiffLoader {
     for (auto& [name, change] : changes) {
       input_.rewritten.push_back(std::move(change));
     }
+  }
+
+  /// Objects that lead to pods: a difference of theirs is none between pods.
+  void compare_routes(const cluster::ObjectStore& before, const cluster::ObjectStore& after) {
+    const auto routes = [](const cluster::ObjectStore& store) {
+      static const std::set<std::string, std::less<>> kKinds = {"Service", "Ingress", "HTTPRoute", "Gateway"};
+      std::map<std::string, std::string> found;
+      for (const cluster::Object& object : store.objects()) {
+        if (kKinds.contains(object.kind)) {
+          append_content(object.node.find("spec"),
+                         found[fmt::format("{} {}/{}", object.kind, object.name_space, object.name)]);
+        }
+      }
+      return found;
+    };
+    const std::map<std::string, std::string> old_routes = routes(before);
+    const std::map<std::string, std::string> new_routes = routes(after);
+    for (const auto& [name, content] : old_routes) {
+      const auto other = new_routes.find(name);
+      if (other == new_routes.end() || other->second != content) {
+        input_.routes.push_back(fmt::format("{} {}", name, other == new_routes.end() ? "removed" : "changed"));
+      }
+    }
+    for (const auto& [name, content] : new_routes) {
+      if (!old_routes.contains(name)) {
+        input_.routes.push_back(name + " added");
+      }
+    }
+    std::sort(input_.routes.begin(), input_.routes.end());
   }
 
   SourceMap& sources_;

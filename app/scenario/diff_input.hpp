@@ -42,6 +42,9 @@ struct DiffInput {
   /// Policies of every kind whose specs are not written the same, layout aside: also those that mean the same, and
   /// kinds that are not modelled. Sorted by name; empty for policy sets of a scenario.
   std::vector<analysis::PolicyChange> rewritten;
+  /// Services, Ingresses, Gateways and HTTPRoutes that are not the same: "Service shop/api removed". Sorted; empty for
+  /// policy sets of a scenario.
+  std::vector<std::string> routes;
   /// Of load_candidate(), by PodId of the dump's cluster: when its pods started, kNoTime where it does not say.
   std::vector<flows::Nanoseconds> pod_starts;
   /// Namespaces whose policies were pruned.
@@ -49,7 +52,8 @@ struct DiffInput {
   const Scenario& scenario_after() const { return second == nullptr ? *first : *second; }
 };
 
-/// Errors: those of load() and read_git_files(); unknown-path (of a revision), no-such-file, two-inputs (standard input
+/// Errors: those of load() and read_git_files(); unknown-path (of a revision), no-manifests (an empty folder; a warning
+/// where only one side is empty and --cluster gives the rest), no-such-file, two-inputs (standard input
 /// twice), no-workloads.
 Result<DiffInput> load_diff(SourceMap& sources, const DiffSources& given, const LoadOptions& options);
 

@@ -155,6 +155,7 @@ std::vector<RuleChange> RuleChanges::changes(const policy::Peer& source_before, 
   std::vector<RuleChange> result;
   for (const auto& [protocol, number] : ports_to_ask(opened, closed)) {
     const Port port(number);
+    std::vector<RuleChange> found;
     for (const Direction direction : {Direction::egress, Direction::ingress}) {
       const policy::Peer& subject = direction == Direction::egress ? source_before : destination_before;
       if (!subject.pod.is_valid()) {
@@ -166,11 +167,21 @@ std::vector<RuleChange> RuleChanges::changes(const policy::Peer& source_before, 
           .port = port,
           .before = side(before_, places_before_, direction, {source_before, destination_before, protocol, port}),
           .after = side(after_, places_after_, direction, {source_after, destination_after, protocol, port})};
+      if (change.before.action != change.after.action || change.before.text != change.after.text) {
+        found.push_back(std::move(change));
+      }
+    }
+    // A direction that says the same by another rule is not what changed the connection.
+    const auto is_turned = [](const RuleChange& change) { return change.before.action != change.after.action; };
+    if (std::any_of(found.begin(), found.end(), is_turned)) {
+      std::erase_if(found, [&](const RuleChange& change) { return !is_turned(change); });
+    }
+    for (RuleChange& change : found) {
       const bool is_known = std::any_of(result.begin(), result.end(), [&](const RuleChange& known) {
-        return known.direction == direction && known.before.text == change.before.text &&
+        return known.direction == change.direction && known.before.text == change.before.text &&
                known.after.text == change.after.text;
       });
-      if (!is_known && (change.before.action != change.after.action || change.before.text != change.after.text)) {
+      if (!is_known) {
         result.push_back(std::move(change));
       }
     }

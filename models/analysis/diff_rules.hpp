@@ -16,8 +16,9 @@ class RuleChanges {
  public:
   RuleChanges(policy::PolicyEngine& before, policy::PolicyEngine& after) : before_(before), after_(after) {}
 
-  /// The directions in which the two sides decide differently about these ends, at the bounds of the ranges of `opened`
-  /// and `closed` (the first eight); each change of rule once. An address has no direction of its own.
+  /// The directions in which the two sides give these ends another verdict (or, where none does, by another rule), at
+  /// the bounds of the ranges of `opened` and `closed` (the first eight); each change of rule once. An address has no
+  /// direction of its own.
   std::vector<RuleChange> changes(const policy::Peer& source_before, const policy::Peer& destination_before,
                                   const policy::Peer& source_after, const policy::Peer& destination_after,
                                   const policy::PortSet& opened, const policy::PortSet& closed);

@@ -125,14 +125,14 @@ LintReport lint(std::span<const LintInput> inputs, const LintOptions& options, D
   for (const LintInput& input : inputs) {
     LintContext context(input);
     for (const auto group : {lint_selectors, lint_namespaces, lint_dns, lint_names, lint_ports, lint_allow,
-                             lint_redundant, lint_isolation, lint_objects}) {
+                             lint_without_pods, lint_redundant, lint_isolation, lint_objects}) {
       group(context);
     }
     for (const Diagnostic& note : context.notes.all()) {
-      if (is_wanted(options, note.message.substr(0, note.message.find(':')))) {
-        if (said.insert(note.message).second) {  // once, though several policy sets share the namespace
-          diagnostics.add(note);
-        }
+      const std::string_view rule = std::string_view(note.message).substr(0, note.message.find(':'));  // each begins so
+      if (is_wanted(options, rule) &&
+          said.insert(note.message).second) {  // once, though policy sets share the namespace
+        diagnostics.add(note);
       }
     }
     for (const auto& [name, object] : context.objects()) {

@@ -15,6 +15,7 @@
 #include <map>
 #include <optional>
 
+#include "models/analysis/lint_described.hpp"
 #include "models/policy/compiled.hpp"
 #include "models/policy/deviations.hpp"
 
@@ -70,7 +71,12 @@ std::vector<State> Pairs::states(const Half& half, const PodKind& subject, const
       bool ignored = false;  // an object that may decide here may decide there
       own = context_.engine.allowed_ports(half.direction, context_.peer(subject), context_.peer(other), ignored);
     }
-    if (!own->intersected_with(wanted[i]).empty()) {
+    if (own->intersected_with(wanted[i]).empty()) {
+      continue;
+    }
+    if (hinges_on_unknown_labels(context_, back, other, subject)) {
+      states[i] = State::open;  // nothing to report
+    } else {
       states[i] = is_unknown ? State::unknown : State::denied;
     }
   }

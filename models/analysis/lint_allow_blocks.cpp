@@ -149,7 +149,9 @@ class Blocks {
     for (const PodKind& kind : half_.subjects) {
       subject_of.emplace(kind.pod, static_cast<std::uint32_t>(subjects_.size()));
       subjects_.push_back(see(kind, !is_to_others));
-      if (subjects_.back().is_single && knows_own_node && back == Direction::ingress) {
+      // Whether it is let in may hinge on labels that the input does not define: that is asked of the very pair.
+      subjects_.back().is_single |= context_.cluster.namespaces[kind.name_space.index()].is_assumed;
+      if (subjects_.back().entry.is_stranger && knows_own_node && back == Direction::ingress) {
         nodes.push_back(context_.cluster.pods[kind.pod.index()].node);
       }
     }

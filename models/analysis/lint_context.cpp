@@ -32,6 +32,9 @@ LintContext::LintContext(const LintInput& given)
       if (!object.name.empty()) {
         objects_[object.full_name()] = &object;
       }
+      if (!object.name_space.empty() && cluster::find_kind(object.group(), object.kind) == nullptr) {
+        foreign_[object.name_space].push_back(&object);
+      }
       has_namespace_objects = has_namespace_objects || (object.kind == "Namespace" && object.group().empty());
     }
   }
@@ -155,11 +158,48 @@ std::span<const policy::NetworkPolicy> LintContext::policies_in(std::string_view
 
 bool LintContext::matches_template(const cluster::LabelSelector& selector, cluster::NamespaceId name_space) const {
   const std::vector<cluster::WorkloadId>& here = workloads_[name_space.index()];
-  return std::any_of(here.begin(), here.end(), [&](cluster::WorkloadId id) {
+  const bool is_ours = std::any_of(here.begin(), here.end(), [&](cluster::WorkloadId id) {
     const cluster::Workload& workload = cluster.workloads[id.index()];
     return workload.pod_template.is_valid() && selector.matches(cluster.templates[workload.pod_template.index()].labels,
                                                                 cluster.label_sets, cluster.strings);
   });
+  const bool is_for_a_challenge =
+      std::any_of(selector.requirements.begin(), selector.requirements.end(), [](const auto& requirement) {
+        return requirement.key == "acme.cert-manager.io/http01-solver";  // cert-manager, HTTP01
+      });
+  const auto foreign = foreign_.find(name_of(name_space));
+  return is_ours || is_for_a_challenge ||
+         (foreign != foreign_.end() &&
+          std::any_of(foreign->second.begin(), foreign->second.end(),
+                      [&](const cluster::Object* object) { return is_made_by(selector, *object); }));
+}
+
+bool LintContext::is_made_by(const cluster::LabelSelector& selector, const cluster::Object& object) const {
+  const config::Node labels =
+      object.node.find("spec").find("template").find("metadata").find("labels");  // as argoproj.io's Rollout has it
+  const auto holds = [&](const cluster::Requirement& requirement) {
+    const config::Node label = labels.find(requirement.key);
+    const bool is_listed =
+        std::binary_search(requirement.values.begin(), requirement.values.end(), std::string(label.text()));
+    switch (requirement.op) {
+      case cluster::SelectorOperator::in:
+        return label.is_present() && is_listed;
+      case cluster::SelectorOperator::not_in:
+        return !label.is_present() || !is_listed;
+      case cluster::SelectorOperator::exists:
+        return label.is_present();
+      case cluster::SelectorOperator::does_not_exist:
+        return !label.is_present();
+    }
+    return false;
+  };
+  const bool is_by_template =
+      labels.is_present() && std::all_of(selector.requirements.begin(), selector.requirements.end(), holds);
+  return is_by_template ||
+         std::any_of(selector.requirements.begin(), selector.requirements.end(), [&](const auto& requirement) {
+           return requirement.op == cluster::SelectorOperator::in &&
+                  std::binary_search(requirement.values.begin(), requirement.values.end(), object.name);
+         });
 }
 
 const cluster::Object* LintContext::find_object(const std::string& full_name) const {

@@ -54,7 +54,9 @@ class LintContext {
   std::vector<PodKind> subjects_of(const policy::NetworkPolicy& policy) const;
   /// Kinds of pods that a peer of a policy selects; none for an ipBlock.
   std::vector<PodKind> peers_of(const policy::NetworkPolicy& policy, const policy::PeerRule& peer);
-  /// Whether some workload's template in the namespace matches, though it may have no pods (replicas: 0).
+  /// Whether some workload's template in the namespace matches, though it may have no pods (replicas: 0); or pods that
+  /// controllers make which podwire does not know: by the pod template of an object of unknown kind, by a label whose
+  /// value is the name of one (cnpg.io/cluster: NAME), or by cert-manager's label for the pods of a challenge.
   bool matches_template(const cluster::LabelSelector& selector, cluster::NamespaceId name_space) const;
 
   /// The object as it is in force, or null: of the last store that has it.
@@ -78,10 +80,17 @@ class LintContext {
   std::vector<std::vector<cluster::WorkloadId>> workloads_;  // by namespace
   std::map<std::string, const cluster::Object*> objects_;
   boost::unordered_flat_map<std::string, std::vector<cluster::NamespaceId>> namespaces_by_selector_;
+  std::map<std::string, std::vector<const cluster::Object*>, std::less<>> foreign_;  // of unknown kinds, by namespace
+
+  bool is_made_by(const cluster::LabelSelector& selector, const cluster::Object& object) const;
 };
 
 // Texts that several groups use.
 
+/// What to do about pods that cannot ask DNS.
+inline constexpr std::string_view kAllowDns =
+    "allow `- {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: "
+    "{matchLabels: {k8s-app: kube-dns}}}], ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]}`";
 /// `a, b, c and 4 more`.
 std::string listed(const std::vector<std::string>& items, std::size_t most = 3);
 /// The same of the first four (or all) of `count` items.
@@ -107,6 +116,7 @@ void lint_dns(LintContext& context);
 void lint_names(LintContext& context);
 void lint_ports(LintContext& context);
 void lint_allow(LintContext& context);
+void lint_without_pods(LintContext& context);
 void lint_redundant(LintContext& context);
 void lint_isolation(LintContext& context);
 void lint_objects(LintContext& context);

@@ -21,10 +21,6 @@ using policy::NetworkPolicy;
 
 constexpr std::uint16_t kDnsPort = 53;
 constexpr IpAddress kNodeLocalAddress = IpAddress::v4(169, 254, 20, 10);
-constexpr std::string_view kDnsRule =
-    "allow `- {to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, podSelector: "
-    "{matchLabels: {k8s-app: kube-dns}}}], ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]}`";
-
 class DnsRules {
  public:
   explicit DnsRules(LintContext& context) : context_(context), cluster_(context.cluster) {
@@ -220,7 +216,7 @@ class DnsRules {
                                listed(cut.why));
       }
       context_.add("egress-without-dns", LintContext::object_name(policy), policy.span, std::move(message),
-                   std::string(kDnsRule));
+                   std::string(kAllowDns));
     }
     for (const auto& [key, workloads] : udp_only_) {
       const NetworkPolicy& policy = context_.engine.policy(key.second);

@@ -119,7 +119,7 @@ void ip_block_covers_pods(LintContext& context, const NetworkPolicy& policy, Dir
                       [&](const Cidr& c) { return c.contains(pods) || pods.contains(c); })) {
         continue;  // someone thought of it
       }
-      context.add(
+      LintFinding& finding = context.add(
           "ip-block-covers-pods", LintContext::object_name(policy),
           peer.ip_block->span.is_known() ? peer.ip_block->span : peer.span,
           fmt::format("ipBlock {} contains the pods' addresses ({}): {}", peer.ip_block->cidr.to_string(),
@@ -129,6 +129,9 @@ void ip_block_covers_pods(LintContext& context, const NetworkPolicy& policy, Dir
                                         direction == Direction::egress ? "egress to" : "ingress from")
                           : fmt::format("{} does not match pods by it, other plugins do", context.profile.name)),
           fmt::format("`except: [{}]`", pods.to_string()));
+      if (!context.profile.policy.ip_block_matches_pods) {
+        finding.severity = LintSeverity::info;  // it matters when the plugin changes
+      }
     }
   }
 }

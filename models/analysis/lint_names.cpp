@@ -59,6 +59,15 @@ void short_dns_name(LintContext& context, cluster::WorkloadId id) {
   }
 }
 
+/// Whether the input has Services in the namespace of a full name; another repository's are not held against it.
+bool has_services(const Cluster& cluster, std::string_view full_name) {
+  full_name.remove_prefix(std::min(full_name.find('.') + 1, full_name.size()));
+  const cluster::NamespaceId where = cluster.find_namespace(full_name.substr(0, full_name.find('.')));
+  return where.is_valid() && std::any_of(cluster.services.begin(), cluster.services.end(), [&](const auto& service) {
+           return service.name_space == where && !service.is_added;
+         });
+}
+
 /// Why a Service's alias does not resolve, or nothing.
 std::optional<std::string> unresolved(const Cluster& cluster, const cluster::Service& service) {
   constexpr int kLongestChain = 8;  // resolvers give up there
@@ -71,7 +80,8 @@ std::optional<std::string> unresolved(const Cluster& cluster, const cluster::Ser
     const HostMeaning meaning = meaning_of(cluster, target, at->name_space);
     if (meaning.kind == HostMeaning::Kind::full) {
       if (!meaning.service.is_valid()) {
-        return fmt::format("{} is no Service of this input", target);
+        return has_services(cluster, target) ? std::optional(fmt::format("{} is no Service of this input", target))
+                                             : std::nullopt;
       }
       at = &cluster.services[meaning.service.index()];
       if (at->type != cluster::ServiceType::external_name) {

@@ -25,7 +25,7 @@ void service_selects_nothing(LintContext& context) {
       continue;
     }
     const std::vector<PodKind>& kinds = context.kinds_in(service.name_space);
-    const bool is_found = context.matches_template(*service.selector, service.name_space) ||
+    const bool is_found = kinds.empty() || context.matches_template(*service.selector, service.name_space) ||
                           std::any_of(kinds.begin(), kinds.end(),
                                       [&](const PodKind& k) { return context.is_matched(*service.selector, k); });
     if (is_found) {
@@ -43,8 +43,7 @@ void service_selects_nothing(LintContext& context) {
                 fmt::format("{}/service/{}", context.name_of(service.name_space), service.name), span,
                 fmt::format("no pod of {} has {}: Service {} has no endpoint", context.name_of(service.name_space),
                             service.selector->to_string(), cluster.service_name(cluster::ServiceId(s))),
-                seen.empty() ? fmt::format("{} has no pods", context.name_of(service.name_space))
-                             : fmt::format("the pods there have {}", listed(seen)));
+                fmt::format("the pods there have {}", listed(seen)));
   }
 }
 
@@ -97,11 +96,30 @@ class Bindings {
       return;
     }
     // Accounts of the system come with the cluster.
-    const bool is_judged = !LintContext::is_system_namespace(where);
+    const bool is_judged =
+        !LintContext::is_system_namespace(where) && (where == binding.name_space || is_in_input(where, name));
     if (is_judged && context_.find_object(fmt::format("{}/serviceaccount/{}", where, name)) == nullptr) {
       add(binding, subject.find("name"), fmt::format("there is no ServiceAccount {} in {}", name, where),
           nearest("serviceaccount", where, name));
     }
+  }
+
+  /// Whether the input says anything about what lives in a namespace, or has an account of this name elsewhere: what
+  /// another repository holds is not missed here.
+  bool is_in_input(const std::string& where, const std::string& account) const {
+    return std::any_of(context_.objects().begin(), context_.objects().end(),
+                       [&](const auto& entry) {
+                         const cluster::Object& object = *entry.second;
+                         const bool is_account = object.kind == "ServiceAccount";
+                         return (object.name_space == where && (is_account || object.kind == "Service")) ||
+                                (is_account && object.name == account);
+                       }) ||
+           has_pods(where);
+  }
+
+  bool has_pods(const std::string& where) const {
+    const cluster::NamespaceId id = context_.cluster.find_namespace(where);
+    return id.is_valid() && !context_.kinds_in(id).empty();
   }
 
   /// "did you mean …", over the objects of one kind, in any namespace.

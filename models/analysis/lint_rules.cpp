@@ -55,14 +55,14 @@ constexpr LintRule kRules[] = {
     {"external-name-unresolved", warning, "an ExternalName that does not resolve",
      "A Service of type ExternalName is an alias (a CNAME). Its target is a full DNS name: search domains are not "
      "tried, so that `backend` or `backend.shop` mean nothing, and a name in the cluster's domain must be that of a "
-     "Service. Names outside the cluster are not judged.",
+     "Service. Names outside the cluster are not judged, nor those in namespaces of which the input has no Service.",
      "Write the target in full: service.namespace.svc.cluster.local.",
      "spec: {type: ExternalName, externalName: backend-api.backend}\n",
      "spec: {type: ExternalName, externalName: backend-api.backend.svc.cluster.local}\n"},
     {"ip-block-covers-pods", warning, "an ipBlock that covers the pods too",
      "A block such as 0.0.0.0/0 is written to mean \"the outside\". With most plugins it matches the addresses of pods "
-     "as well, and opens every pod of the cluster; with others (Cilium, OVN-Kubernetes for some peers) it does not. "
-     "The same manifest means two things.",
+     "as well, and opens every pod of the cluster; with others (Cilium, OVN-Kubernetes for some peers) it does not "
+     "(info). The same manifest means two things.",
      "Exclude the pod addresses with `except`, and allow pods by selectors.", "to:\n  - ipBlock: {cidr: 0.0.0.0/0}\n",
      "to:\n  - ipBlock: {cidr: 0.0.0.0/0, except: [10.244.0.0/16]}\n"},
     {"metadata-name-label", warning, "a hand-written kubernetes.io/metadata.name label",
@@ -101,7 +101,9 @@ constexpr LintRule kRules[] = {
      "A connection needs the egress of its source and the ingress of its destination. A rule that names the other end "
      "while that end's policies deny it grants nothing; this holds for every tier, on either end. Each item of the "
      "rule's ports is judged for itself. Peers that name pods are judged one by one; those that name whole namespaces, "
-     "and rules of an admin tier whose subject names no pods, only when nobody there is reachable.",
+     "and rules of an admin tier whose subject names no pods, only when nobody there is reachable. Where the input has "
+     "no pods of an end's namespace, the selectors stand for them (`pods app=web of shop`): it is reported when no "
+     "pod that they describe, whatever its other labels, could have the connection.",
      "Add the other half to a policy of the other namespace, or take this half away.",
      "# in backend; the database denies ingress by default\negress:\n"
      "  - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: database}}}]\n",
@@ -123,7 +125,8 @@ constexpr LintRule kRules[] = {
      "from:\n  - namespaceSelector: {matchLabels: {team: web}}\n    podSelector: {matchLabels: {app: frontend}}\n"},
     {"pod-selector-matches-nothing", warning, "a podSelector that matches no pod",
      "No pod or pod template of the namespaces in question has these labels: the policy protects nothing, or the peer "
-     "grants nothing. Silent where the input holds no pods of these namespaces.",
+     "grants nothing. Silent where the input holds no pods of these namespaces, and for pods that controllers make "
+     "which podwire does not know. A peer in every namespace is info: the input may lack the one that is meant.",
      "Compare with the labels of the pod template (not of the Deployment).",
      "podSelector: {matchLabels: {app: postgresql}}      # the pods say app: postgres\n",
      "podSelector: {matchLabels: {app: postgres}}\n"},
@@ -141,7 +144,8 @@ constexpr LintRule kRules[] = {
      "ingress:\n  - from: [{podSelector: {}}]\n"},
     {"role-binding-dangling", warning, "a binding to a ServiceAccount or Role that does not exist",
      "A RoleBinding's names are not checked when it is created. It grants nothing, and grants silently as soon as "
-     "someone creates an account of that name. ClusterRoles are judged only where the input defines some.",
+     "someone creates an account of that name. ClusterRoles are judged only where the input defines some, accounts of "
+     "other namespaces only where it has anything of these.",
      "Correct the name or the namespace, or add what is missing.",
      "kind: RoleBinding\nsubjects: [{kind: ServiceAccount, name: frontend, namespace: frontend}]  # it is "
      "frontend-sa\n",

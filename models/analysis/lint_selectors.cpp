@@ -262,10 +262,18 @@ class SelectorRules {
     for (const cluster::NamespaceId name_space : where) {
       names.push_back(context_.name_of(name_space));
     }
-    context_.add(
+    const bool is_anywhere = peer.namespace_selector && peer.namespace_selector->matches_everything();
+    LintFinding& finding = context_.add(
         "pod-selector-matches-nothing", LintContext::object_name(policy), place_of(*peer.pod_selector, peer.span),
-        fmt::format("no pod of {} has {}: this peer grants nothing", listed(names), peer.pod_selector->to_string()),
+        is_anywhere ? fmt::format("no pod of the input has {}: this peer grants nothing, unless their namespace is "
+                                  "not in it",
+                                  peer.pod_selector->to_string())
+                    : fmt::format("no pod of {} has {}: this peer grants nothing", listed(names),
+                                  peer.pod_selector->to_string()),
         seen_labels(*peer.pod_selector, where));
+    if (is_anywhere) {
+      finding.severity = LintSeverity::info;  // another repository may bring them
+    }
   }
 
   LintContext& context_;

@@ -72,13 +72,97 @@ void note_ambient(BuildState& state) {
   }
 }
 
+/// An object of a kind that podwire does not know, with a pod template (argoproj.io's Rollout and its like).
+bool makes_pods(const Object& object) {
+  return find_kind(object.group(), object.kind) == nullptr &&
+         object.node.find("spec").find("template").find("spec").find("containers").is_sequence();
+}
+
+void note_pods_left_out(BuildState& state) {
+  std::map<std::string, std::vector<std::string>> names;  // by kind
+  for (const Object& object : state.store.objects()) {
+    if (makes_pods(object)) {
+      names[object.kind].push_back(fmt::format("{}/{}", object.name_space, object.name));
+    }
+  }
+  for (const auto& [kind, of_kind] : names) {
+    const bool is_one = of_kind.size() == 1;
+    state.assume("pods", fmt::format("pods of {} {}{} are left out: podwire does not know the kind ({}{})",
+                                     of_kind.size(), kind, is_one ? "" : "s", of_kind.front(),
+                                     is_one ? "" : fmt::format(" and {} more", of_kind.size() - 1)));
+  }
+}
+
+/// Fields of a kustomization that make other objects of those in the files. Source: kubectl.docs.kubernetes.io,
+/// kustomization file.
+constexpr std::string_view kTransforms[] = {"namespace",
+                                            "namePrefix",
+                                            "nameSuffix",
+                                            "commonLabels",
+                                            "labels",
+                                            "patches",
+                                            "patchesStrategicMerge",
+                                            "patchesJson6902",
+                                            "replacements",
+                                            "replicas",
+                                            "components",
+                                            "helmCharts",
+                                            "generators",
+                                            "transformers"};
+
+/// What is read is the files as they are, not what kustomize makes of them.
+void note_kustomizations(BuildState& state) {
+  const Object* first = nullptr;
+  std::string what;
+  std::size_t others = 0;
+  for (const Object& object : state.store.objects()) {
+    if (object.kind != "Kustomization" || object.group() != "kustomize.config.k8s.io") {
+      continue;
+    }
+    std::string found;
+    for (const std::string_view field : kTransforms) {
+      if (object.node.find(field).is_present()) {
+        found += fmt::format("{}{}", found.empty() ? "" : ", ", field);
+      }
+    }
+    for (const config::Node resource : object.node.find("resources")) {
+      const std::string_view text = resource.text();
+      if (found.empty() && (text.starts_with("..") || text.find("://") != std::string_view::npos)) {
+        found = "resources from elsewhere";
+      }
+    }
+    if (!found.empty() && first == nullptr) {
+      first = &object;
+      what = found;
+    } else if (!found.empty()) {
+      ++others;
+    }
+  }
+  if (first != nullptr) {
+    state.diagnostics.add(
+        {.severity = Severity::warning,
+         .code = "kustomization-not-applied",
+         .message = fmt::format("this kustomization changes what is applied ({}), and podwire reads the files as they "
+                                "are{}",
+                                what, others == 0 ? "" : fmt::format("; so do {} more", others)),
+         .span = first->span,
+         .object = {},
+         .help = "render it: `kustomize build FOLDER` into a file, or into podwire with - for the path"});
+  }
+}
+
 }  // namespace
 
 void note_other_kinds(BuildState& state) {
   std::map<std::string, std::uint32_t> skipped;
+  note_pods_left_out(state);
+  note_kustomizations(state);
   for (const Object& object : state.store.objects()) {
     const KindInfo* info = find_kind(object.group(), object.kind);
     const bool is_policy = is_unknown_policy(object.group(), object.kind);
+    if (!is_policy && makes_pods(object)) {
+      continue;
+    }
     const KindRole role = info != nullptr ? info->role : is_policy ? KindRole::unmodelled : KindRole::known;
     if (role == KindRole::known || role == KindRole::not_an_object) {
       ++skipped[object.kind];

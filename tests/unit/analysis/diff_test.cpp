@@ -55,6 +55,19 @@ PortSet tcp(std::uint16_t first, std::uint16_t last) {
   return PortSet::of({{IpProtocol::tcp, first, last}});
 }
 
+TEST(Diff, ADirectionThatAllowsAllTheSameIsNotResponsible) {
+  // Egress of a/web closes; ingress of a/db is allowed by default before and by a rule after.
+  const std::string deny =
+      network_policy("a", "deny", "  podSelector: {matchLabels: {app: web}}\n  policyTypes: [Egress]");
+  const std::string allow = network_policy("a", "allow", "  podSelector: {matchLabels: {app: db}}\n  ingress: [{}]");
+  PolicyLab before(town());
+  PolicyLab after(town() + deny + allow);
+  const Outcome outcome = difference(before, after, kInside);
+  ASSERT_EQ(outcome.lines, (Lines{"policy: a/web[Pod] => a/db[Pod] : All Connections -> No Connections"}));
+  ASSERT_EQ(outcome.reasons.size(), 1u) << outcome.reasons.back();
+  EXPECT_TRUE(outcome.reasons[0].starts_with("egress: no policy isolates it")) << outcome.reasons[0];
+}
+
 TEST(PortsWithout, CutsRangesAtBothEndsAndInTheMiddle) {
   EXPECT_EQ(ports_without(tcp(10, 20), tcp(12, 14)),
             PortSet::of({{IpProtocol::tcp, 10, 11}, {IpProtocol::tcp, 15, 20}}));

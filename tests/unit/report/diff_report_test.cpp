@@ -79,6 +79,35 @@ TEST(DiffMarkdown, PutsTheMostSevereFirstAndCountsWhatIsHidden) {
   EXPECT_LT(text.find("z/in[Pod]"), text.find("z/closed[Pod]"));
 }
 
+TEST(DiffMarkdown, WhatIsApprovedHidesNothingThatIsNot) {
+  // 2,000 approved rows of the worst severity would fill the comment several times.
+  DiffLine approved = line_of(DiffSeverity::opened_outside, "0.0.0.0-9.9.9.9[External]");
+  approved.is_approved = true;
+  std::vector<DiffLine> lines(2'000, approved);
+  lines.push_back(line_of(DiffSeverity::closed, "z/closed[Pod]"));
+  const std::string text = printed(diff_md, lines, tail_for(2'001));
+  EXPECT_LT(text.size(), 65'536u);
+  EXPECT_LT(text.find("z/closed[Pod]"), text.find("#### approved: opened with the outside (2000)"))
+      << text.substr(0, 999);
+}
+
+TEST(DiffMarkdown, TheListOfPoliciesHasRoomOfItsOwn) {
+  const std::vector<DiffLine> lines(2'000, line_of(DiffSeverity::opened, std::string(150, 'x')));
+  DiffTail tail = tail_for(2'000);
+  // 40 policies of some 60 bytes a line: less than the 8,192 bytes that are kept for them.
+  tail.policies.assign(40, {.name = "shop/allow-something", .change = "changed", .after_place = "a.yaml:1"});
+  const std::string text = printed(diff_md, lines, tail);
+  EXPECT_LT(text.size(), 65'536u);
+  EXPECT_NE(text.find("#### policies (40)"), std::string::npos);
+  EXPECT_EQ(text.find("and 40 more"), std::string::npos);
+  std::size_t named = 0;
+  for (std::size_t at = text.find("`shop/allow-something`"); at != std::string::npos;
+       at = text.find("`shop/allow-something`", at + 1)) {
+    ++named;
+  }
+  EXPECT_EQ(named, 40u);
+}
+
 TEST(DiffMarkdown, NamesAreNoMarkup) {
   EXPECT_EQ(md_code("a|b`c`@team <b>\nx", 100), "`a¦b'c'@team <b>\\x0ax`");
   EXPECT_EQ(md_code("", 100), "–");
