@@ -99,7 +99,6 @@ class Comparison {
   bool is_ignored(cluster::PodId pod) const {
     const cluster::PodPhase phase = cluster_.pods[pod.index()].phase;
     return world_.profile.policy.finished_pods_are_ignored &&
-           !(cluster_.shape(pod).is_host_network && world_.profile.policy.host_network_is_node) &&
            (phase == cluster::PodPhase::succeeded || phase == cluster::PodPhase::failed);
   }
 
@@ -131,8 +130,9 @@ class Comparison {
     EXPECT_EQ(actual.to_string(), expected.to_string())
         << cluster_.workload_name(cluster::WorkloadId(s)) << " => " << cluster_.workload_name(cluster::WorkloadId(d));
     EXPECT_TRUE(is_doubtful || !rows.doubtful.contains({s, d}));
-    if (varies && !expected.empty() && found != rows.pairs.end()) {
-      EXPECT_TRUE(found->second.second);
+    if (!is_doubtful && !expected.empty() && found != rows.pairs.end()) {
+      EXPECT_EQ(found->second.second, varies)
+          << cluster_.workload_name(cluster::WorkloadId(s)) << " => " << cluster_.workload_name(cluster::WorkloadId(d));
     }
   }
 
