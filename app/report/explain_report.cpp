@@ -61,8 +61,38 @@ std::string namespace_of(const std::string& pod_name) {
   return pod_name.substr(0, pod_name.find('/'));
 }
 
-// What would have to be written; the nearest rule is often the one to mend.
-std::string next_step(const ExplainView::Path& path, const analysis::ConnectionExplanation& explanation) {
+// How a rule can name an end: a pod by its labels, what is on a node's network by its address alone.
+std::string ruled_end(const policy::PolicyEngine& engine, const policy::Peer& peer, const std::string& name,
+                      std::uint32_t count) {
+  const bool is_pod = peer.pod.is_valid();
+  const bool is_node =
+      is_pod ? engine.view().pods[peer.pod.index()].is_node_traffic : peer.node.is_valid() && !peer.ip.is_unspecified();
+  if (!is_node) {
+    return name;
+  }
+  if (!engine.profile().policy.ip_block_matches_nodes) {
+    return fmt::format("{} (on a node's network, which no NetworkPolicy can name under the profile {})", name,
+                       engine.profile().name);
+  }
+  const std::string block = fmt::format("{}ipBlock {}/{}", count > 1 ? "the nodes' addresses, such as " : "",
+                                        peer.ip.to_string(), peer.ip.is_v4() ? 32 : 128);
+  return is_pod ? fmt::format("{} ({} is on its node's network, where no selector matches)", block, name)
+                : block + " (a node's address)";
+}
+
+// What one side would take; the nearest rule is often the one to mend.
+std::string side_step(const ExplainView::Side& side, const std::string& rule) {
+  if (!side.overruled_by.empty()) {
+    return fmt::format("a change of {}, which no NetworkPolicy can overrule", side.overruled_by);
+  }
+  return side.nearest.empty() ? rule
+                              : fmt::format("a change of {} rule {}, or {}", side.nearest.front().policy,
+                                            side.nearest.front().rule, rule);
+}
+
+// What would have to be written; on both sides where both deny.
+std::string next_step(const ExplainView::Path& path, const analysis::ExplainedPath& explained,
+                      const analysis::ConnectionExplanation& explanation, const policy::PolicyEngine& engine) {
   const bool by_egress = path.egress.action == "denied";
   if (!by_egress && path.ingress.action != "denied") {
     const auto is_because_of = [&](std::string_view cause) {
@@ -73,22 +103,20 @@ std::string next_step(const ExplainView::Path& path, const analysis::ConnectionE
            : path.action == "unknown"    ? "accept a kind that is not modelled with --ignore-kind KIND"
                                          : "";
   }
-  const ExplainView::Side& side = by_egress ? path.egress : path.ingress;
   // Pods' names change; what stands behind a Service has none but theirs.
   const std::string& destination = explanation.service.is_valid() ? path.destination : explanation.destination_name;
-  const std::string& subject = by_egress ? explanation.source_name : destination;
-  const std::string& other = by_egress ? destination : explanation.source_name;
-  const std::string rule = fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
-                                       side.direction, by_egress ? "to" : "from", other, path.port,
-                                       to_string(explanation.protocol), namespace_of(subject), subject);
-  if (!side.overruled_by.empty()) {
-    return fmt::format("it would take a change of {}, which no NetworkPolicy can overrule", side.overruled_by);
-  }
-  if (side.nearest.empty()) {
-    return "it would take " + rule;
-  }
-  return fmt::format("it would take a change of {} rule {}, or {}", side.nearest.front().policy,
-                     side.nearest.front().rule, rule);
+  const auto step = [&](bool is_egress) {
+    const ExplainView::Side& side = is_egress ? path.egress : path.ingress;
+    const std::string& subject = is_egress ? explanation.source_name : destination;
+    const std::string other = is_egress
+                                  ? ruled_end(engine, explained.destination, destination, path.destination_pods)
+                                  : ruled_end(engine, explained.source, explanation.source_name, path.source_pods);
+    return side_step(side, fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
+                                       side.direction, is_egress ? "to" : "from", other, path.port,
+                                       to_string(explanation.protocol), namespace_of(subject), subject));
+  };
+  const bool by_both = by_egress && path.ingress.action == "denied";
+  return fmt::format("it would take {}{}{}", step(by_egress), by_both ? "; and also " : "", by_both ? step(false) : "");
 }
 
 std::string pods(const std::string& name, std::uint32_t count) {
@@ -295,7 +323,7 @@ std::vector<ExplainView::Path> paths_of(const analysis::ConnectionExplanation& e
     path.action = action_text(explained.action);
     path.egress = side_of(explained.egress, engine, sources);
     path.ingress = side_of(explained.ingress, engine, sources);
-    path.next_step = next_step(path, explanation);
+    path.next_step = next_step(path, explained, explanation, engine);
   }
   return paths;
 }
@@ -304,10 +332,18 @@ std::string lookup_advice(const scenario::Lookup& lookup, const policy::PolicyEn
   if (lookup.is_found() || lookup.is_cut_off()) {
     return "";
   }
-  std::vector<std::string> names = scenario::names_that_would_do(engine.cluster(), lookup);
-  std::erase(names, lookup.host);
+  const std::vector<std::string> names = scenario::names_that_would_do(engine.cluster(), lookup);
   if (!names.empty()) {
     return fmt::format("dial {}, the name of a Service that exists", fmt::join(names, " or "));
+  }
+  if (!lookup.asks_cluster_dns && scenario::is_called_like_a_service(engine.cluster(), lookup.host)) {
+    return fmt::format(
+        "{} asks {}, which knows no Services: give it dnsPolicy ClusterFirst (ClusterFirstWithHostNet on "
+        "its node's network)",
+        engine.cluster().full_pod_name(lookup.pod), lookup.server.to_string());
+  }
+  if (lookup.asks_cluster_dns && (lookup.host == "kubernetes" || lookup.host.starts_with("kubernetes.default"))) {
+    return "add the Service kubernetes of namespace default to the input: every cluster has it";
   }
   const bool is_assumed = std::any_of(lookup.queries.begin(), lookup.queries.end(),
                                       [](const scenario::LookupQuery& query) { return query.is_assumed; });
@@ -420,6 +456,11 @@ std::string explain_csv(const std::vector<ExplainView>& views) {
         out += csv_line({view.policy_set, path.source, path.destination, std::to_string(path.port), side->direction,
                          side->action, side->cause, side->text, side->place});
       }
+    }
+    // Where nothing is dialled the answer has a line of its own.
+    if (view.paths.empty()) {
+      out += csv_line({view.policy_set, view.source, view.destination, view.port.substr(view.port.rfind(' ') + 1), "",
+                       view.answer, "", fmt::format("{}", fmt::join(view.notes, "; ")), ""});
     }
   }
   return out;
