@@ -7,6 +7,7 @@
 
 #include "app/report/escape.hpp"
 #include "app/report/json.hpp"
+#include "models/policy/view.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::report {
