@@ -57,7 +57,8 @@ struct Answered {
 // Explains the two words of the command line. A host name is resolved first: what policies or DNS refuse there decides
 // before any packet is sent to the destination.
 std::optional<Answered> explain_words(policy::PolicyEngine& engine, const CommandLine& line,
-                                      const dns::ExternalRecords& externals, Span span, Diagnostics& problems) {
+                                      const analysis::EntryPoints& entries, const dns::ExternalRecords& externals,
+                                      Span span, Diagnostics& problems) {
   Answered result;
   const std::string source = external_address(line.words[0]);
   std::string destination = external_address(line.words[1]);
@@ -85,7 +86,8 @@ std::optional<Answered> explain_words(policy::PolicyEngine& engine, const Comman
   } else {
     destination = without_scheme(destination);
   }
-  result.connection = analysis::explain(engine, source, destination, span, problems, scenario::addresses_of(externals));
+  result.connection =
+      analysis::explain(engine, source, destination, span, problems, scenario::addresses_of(externals), &entries);
   if (!result.connection) {
     return std::nullopt;
   }
@@ -122,7 +124,7 @@ void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, co
   scenario::Judges judges(plan);
   const auto answer_of = [&](policy::PolicyEngine& engine) {
     Diagnostics problems;
-    const auto other = explain_words(engine, line, externals, span, problems);
+    const auto other = explain_words(engine, line, plan.state->entry_points, externals, span, problems);
     return other ? other->connection->answer : analysis::Answer::unknown;
   };
   const analysis::Answer first = explanation.answer;
@@ -143,14 +145,19 @@ void ask_others(const scenario::PolicySetPlan& plan, const CommandLine& line, co
 // Plays one connection of this policy set beside its explanation.
 std::optional<report::TraceView> play(const scenario::Scenario& scenario, const scenario::PolicySetPlan& plan,
                                       policy::PolicyEngine& engine, const CommandLine& line,
-                                      const analysis::ConnectionExplanation& explanation, Span span,
-                                      const SourceMap& sources, Diagnostics& problems) {
+                                      const analysis::ConnectionExplanation& explanation,
+                                      const scenario::Lookup* lookup, Span span, const SourceMap& sources,
+                                      Diagnostics& problems) {
   scenario::TraceRequest request;
   request.source = external_address(line.words[0]);
   request.destination = external_address(line.words[1]);
   request.host = scenario::parse_host(request.destination);
   if (!request.host) {
     request.destination = without_scheme(request.destination);
+  } else if (lookup != nullptr && lookup->is_dns_missing && lookup->is_found()) {
+    // Nobody would answer the questions that the explanation takes to be answered.
+    request.destination = scenario::destination_of(engine.cluster(), *lookup, request.host->port_text);
+    request.host.reset();
   }
   request.explanation = &explanation;
   request.seed = line.load.seeds ? line.load.seeds->front() : 1;
@@ -183,7 +190,8 @@ Exit verb_explain(const CommandLine& line) {
   for (const scenario::PolicySetPlan& plan : scenario->policy_sets) {
     policy::PolicyEngine engine(plan.cluster(), plan.policies, plan.profile(), plan.names.get());
     Diagnostics problems;
-    auto answer = explain_words(engine, line, scenario->file->cluster.externals, span, problems);
+    auto answer =
+        explain_words(engine, line, plan.state->entry_points, scenario->file->cluster.externals, span, problems);
     show(problems, sources, line);
     if (!answer || problems.has_errors()) {
       return Exit::bad_input;
@@ -196,10 +204,16 @@ Exit verb_explain(const CommandLine& line) {
     if (!may_differ_for_a_new_pod(*explanation, plan.profile().policy.pod_start)) {
       basis.in_time.clear();
     }
+    const bool is_through_nodes = !explanation->paths.empty() && explanation->paths.front().source.node.is_valid() &&
+                                  explanation->paths.front().source_name != explanation->source_name;
+    if (line.wants_trace && is_through_nodes) {
+      explanation->notes.emplace_back("what is played dials a backend directly, with the client's own address");
+    }
     views.push_back(report::explain_view(plan.name, std::move(basis), *explanation, engine, sources,
                                          answer->lookup ? &*answer->lookup : nullptr));
     if (line.wants_trace) {
-      views.back().trace = play(*scenario, plan, engine, line, *explanation, span, sources, problems);
+      views.back().trace = play(*scenario, plan, engine, line, *explanation,
+                                answer->lookup ? &*answer->lookup : nullptr, span, sources, problems);
       show(problems, sources, line);
       if (!views.back().trace) {
         return Exit::bad_input;

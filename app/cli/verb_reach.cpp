@@ -372,9 +372,11 @@ Exit print_set(const CommandLine& line, const OutputRequest& request, const scen
   if (request.format != Format::csv || line.wants_entry_points) {
     std::vector<analysis::EntryRow> rows = entry_rows(engine, plan.state->entry_points, focus);
     doubt_entry_rows(plan, focus, rows);
-    is_unknown = is_unknown || std::any_of(rows.begin(), rows.end(), [](const analysis::EntryRow& row) {
-                   return row.outcome == analysis::EntryRow::Outcome::unknown;
-                 });
+    // The connections are certain all the same: what an absent controller may do counts for those who ask for it.
+    is_unknown = is_unknown ||
+                 (line.wants_entry_points && std::any_of(rows.begin(), rows.end(), [](const analysis::EntryRow& row) {
+                    return row.outcome == analysis::EntryRow::Outcome::unknown;
+                  }));
     printer.entry_points(rows);
   }
   if (line.wants_exposure) {
@@ -387,11 +389,32 @@ Exit print_set(const CommandLine& line, const OutputRequest& request, const scen
   return is_unknown ? Exit::inconclusive : Exit::ok;
 }
 
+// What does not go with several profiles.
+bool check_compared(const CommandLine& line) {
+  std::string_view other;
+  if (line.wants_exposure) {
+    other = "--exposure";
+  } else if (line.wants_entry_points) {
+    other = "--entry-points";
+  }
+  for (const OutputRequest& request : line.outputs) {
+    const bool is_known =
+        request.format == Format::table || request.format == Format::json || request.format == Format::csv;
+    other = is_known ? other : "-o md, dot or mermaid";
+  }
+  if (!other.empty()) {
+    say(fmt::format("reach: several profiles of --cni do not go with {}", other));
+  }
+  return other.empty();
+}
+
 // --cni A,B,C
-Exit compare(const CommandLine& line, const scenario::Scenario& scenario, const SourceMap& sources) {
+Exit compare(const CommandLine& line, const scenario::Scenario& scenario,
+             const std::vector<analysis::ReachFocus>& focuses, const SourceMap& sources) {
   std::vector<report::ProfilesView> views;
   Exit exit = Exit::ok;
-  for (const scenario::PolicySetPlan& plan : scenario.policy_sets) {
+  for (std::size_t i = 0; i < scenario.policy_sets.size(); ++i) {
+    const scenario::PolicySetPlan& plan = scenario.policy_sets[i];
     std::vector<cni::Profile> profiles;
     for (const std::string& name : line.compared_profiles) {
       if (name == "auto") {
@@ -407,9 +430,12 @@ Exit compare(const CommandLine& line, const scenario::Scenario& scenario, const 
         profiles.push_back(std::move(profile));
       }
     }
-    auto rows = analysis::compare_profiles(plan.cluster(), plan.policies, profiles, {});
+    const analysis::ReachOptions options{.is_pod_level = line.is_pod_level,
+                                         .focus = line.focus.empty() ? nullptr : &focuses[i]};
+    auto rows = analysis::compare_profiles(plan.cluster(), plan.policies, profiles, options);
     report::Basis basis = report::basis_of(scenario, plan, sources, false);
     basis.in_time.clear();  // of one profile alone
+    std::erase_if(basis.assumptions, [](const auto& assumption) { return assumption.first == "cni"; });
     views.push_back(report::profiles_view(plan.name, std::move(basis), profiles, std::move(rows)));
     for (const analysis::ComparedRow& row : views.back().rows) {
       const bool is_unknown =
@@ -446,8 +472,8 @@ Exit verb_reach(const CommandLine& line) {
   if (!scenario || (!line.used_by.empty() && !check_used_by(line, *scenario))) {
     return Exit::bad_input;
   }
-  if (!line.compared_profiles.empty()) {
-    return compare(line, *scenario, sources);
+  if (!line.compared_profiles.empty() && !check_compared(line)) {
+    return Exit::bad_input;
   }
   Diagnostics problems;
   // The names are shown as a source of their own, so that carets have something to point at.
@@ -464,6 +490,9 @@ Exit verb_reach(const CommandLine& line) {
   show(problems, sources, line);
   if (problems.has_errors()) {
     return Exit::bad_input;
+  }
+  if (!line.compared_profiles.empty()) {
+    return compare(line, *scenario, focuses, sources);
   }
   std::optional<Uses> uses;
   if (!line.used_by.empty()) {

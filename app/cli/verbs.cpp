@@ -68,7 +68,8 @@ constexpr OptionDoc kOptions[] = {
     {"direction", 0, "WHICH", "with --focus: in (towards it) or out (from it)"},
     {"exposure", 0, "", "also which pods that do not exist yet could reach, or be reached from, each workload"},
     {"entry-points", 0, "",
-     "with -o csv: also what Ingresses, HTTPRoutes and Services let in from outside (other formats always say)"},
+     "with -o csv: also what Ingresses, HTTPRoutes and Services let in from outside (other formats always say); exit "
+     "status 4 when that is unknown"},
     {"trace", 0, "",
      "also play one connection, packet by packet, and show when it was where, for how long, and what dropped it"},
     {"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured"},

@@ -8,6 +8,7 @@
 #include "app/report/escape.hpp"
 #include "app/report/json.hpp"
 #include "models/cluster/snapshot.hpp"
+#include "models/policy/view.hpp"
 #include "sim/base/text.hpp"
 
 namespace podwire::report {
@@ -62,28 +63,43 @@ std::string namespace_of(const std::string& pod_name) {
   return pod_name.substr(0, pod_name.find('/'));
 }
 
-// What would have to be written; the nearest rule is often the one to mend.
-// How a rule could name an end: no selector selects a pod on its node's network, nor one that has finished, where the
-// profile takes them for addresses; "" where none can.
-std::string name_for_rule(const policy::Peer& end, const std::string& name, const policy::PolicyEngine& engine) {
-  if (!end.pod.is_valid()) {
+// How a rule can name an end: a pod by its labels; what is on a node's network, or has finished where the profile takes
+// that for an address, by its address alone.
+std::string ruled_end(const policy::PolicyEngine& engine, const policy::Peer& peer, const std::string& name,
+                      std::uint32_t count) {
+  const bool is_pod = peer.pod.is_valid();
+  const bool is_node =
+      is_pod ? engine.view().pods[peer.pod.index()].is_node_traffic : peer.node.is_valid() && !peer.ip.is_unspecified();
+  const IpAddress ip = policy::address_of(engine.cluster(), peer);
+  const bool has_finished = is_pod && !is_node && engine.profile().policy.finished_pods_are_ignored &&
+                            !cluster::is_there(engine.cluster(), peer.pod);
+  if (has_finished && !ip.is_unspecified()) {
+    return fmt::format("ipBlock {}/{} ({}, which has finished)", ip.to_string(), ip.is_v4() ? 32 : 128, name);
+  }
+  if (!is_node || ip.is_unspecified()) {
     return name;
   }
-  const cluster::Cluster& cluster = engine.cluster();
-  const cni::PolicySemantics& semantics = engine.profile().policy;
-  const bool is_node = semantics.host_network_is_node && cluster.shape(end.pod).is_host_network;
-  const bool has_finished = semantics.finished_pods_are_ignored && !cluster::is_there(cluster, end.pod);
-  if (!is_node && !has_finished) {
-    return name;
+  if (!engine.profile().policy.ip_block_matches_nodes) {
+    return fmt::format("{} (on a node's network, which no NetworkPolicy can name under the profile {})", name,
+                       engine.profile().name);
   }
-  const IpAddress ip = cluster.pods[end.pod.index()].ip;
-  if (ip.is_unspecified() || (is_node && !semantics.ip_block_matches_nodes)) {
-    return "";
-  }
-  return fmt::format("ipBlock {}/{} ({}, which {})", ip.to_string(), ip.is_v4() ? 32 : 128, name,
-                     is_node ? "uses its node's address" : "has finished");
+  const std::string block = fmt::format("{}ipBlock {}/{}", count > 1 ? "the nodes' addresses, such as " : "",
+                                        ip.to_string(), ip.is_v4() ? 32 : 128);
+  return is_pod ? fmt::format("{} ({} is on its node's network, where no selector matches)", block, name)
+                : block + " (a node's address)";
 }
 
+// What one side would take; the nearest rule is often the one to mend.
+std::string side_step(const ExplainView::Side& side, const std::string& rule) {
+  if (!side.overruled_by.empty()) {
+    return fmt::format("a change of {}, which no NetworkPolicy can overrule", side.overruled_by);
+  }
+  return side.nearest.empty() ? rule
+                              : fmt::format("a change of {} rule {}, or {}", side.nearest.front().policy,
+                                            side.nearest.front().rule, rule);
+}
+
+// What would have to be written; on both sides where both deny.
 std::string next_step(const ExplainView::Path& path, const analysis::ExplainedPath& explained,
                       const analysis::ConnectionExplanation& explanation, const policy::PolicyEngine& engine) {
   const bool by_egress = path.egress.action == "denied";
@@ -96,27 +112,20 @@ std::string next_step(const ExplainView::Path& path, const analysis::ExplainedPa
            : path.action == "unknown"    ? "accept a kind that is not modelled with --ignore-kind KIND"
                                          : "";
   }
-  const ExplainView::Side& side = by_egress ? path.egress : path.ingress;
   // Pods' names change; what stands behind a Service has none but theirs.
   const std::string& destination = explanation.service.is_valid() ? path.destination : explanation.destination_name;
-  const std::string& subject = by_egress ? explanation.source_name : destination;
-  const std::string other = name_for_rule(by_egress ? explained.destination : explained.source,
-                                          by_egress ? destination : explanation.source_name, engine);
-  const std::string rule = fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
-                                       side.direction, by_egress ? "to" : "from", other, path.port,
-                                       to_string(explanation.protocol), namespace_of(subject), subject);
-  if (!side.overruled_by.empty()) {
-    return fmt::format("it would take a change of {}, which no NetworkPolicy can overrule", side.overruled_by);
-  }
-  if (other.empty()) {
-    return fmt::format("no NetworkPolicy selects {} here: it counts as its node, whose address no ipBlock matches",
-                       by_egress ? destination : explanation.source_name);
-  }
-  if (side.nearest.empty()) {
-    return "it would take " + rule;
-  }
-  return fmt::format("it would take a change of {} rule {}, or {}", side.nearest.front().policy,
-                     side.nearest.front().rule, rule);
+  const auto step = [&](bool is_egress) {
+    const ExplainView::Side& side = is_egress ? path.egress : path.ingress;
+    const std::string& subject = is_egress ? explanation.source_name : destination;
+    const std::string other = is_egress
+                                  ? ruled_end(engine, explained.destination, destination, path.destination_pods)
+                                  : ruled_end(engine, explained.source, explanation.source_name, path.source_pods);
+    return side_step(side, fmt::format("an {} rule {} {} with port {}/{} in a policy of namespace {} that selects {}",
+                                       side.direction, is_egress ? "to" : "from", other, path.port,
+                                       to_string(explanation.protocol), namespace_of(subject), subject));
+  };
+  const bool by_both = by_egress && path.ingress.action == "denied";
+  return fmt::format("it would take {}{}{}", step(by_egress), by_both ? "; and also " : "", by_both ? step(false) : "");
 }
 
 std::string pods(const std::string& name, std::uint32_t count) {
@@ -338,10 +347,18 @@ std::string lookup_advice(const scenario::Lookup& lookup, const policy::PolicyEn
   if (lookup.is_found() || lookup.is_cut_off()) {
     return "";
   }
-  std::vector<std::string> names = scenario::names_that_would_do(engine.cluster(), lookup);
-  std::erase(names, lookup.host);
+  const std::vector<std::string> names = scenario::names_that_would_do(engine.cluster(), lookup);
   if (!names.empty()) {
     return fmt::format("dial {}, the name of a Service that exists", fmt::join(names, " or "));
+  }
+  if (!lookup.asks_cluster_dns && scenario::is_called_like_a_service(engine.cluster(), lookup.host)) {
+    return fmt::format(
+        "{} asks {}, which knows no Services: give it dnsPolicy ClusterFirst (ClusterFirstWithHostNet on "
+        "its node's network)",
+        engine.cluster().full_pod_name(lookup.pod), lookup.server.to_string());
+  }
+  if (lookup.asks_cluster_dns && (lookup.host == "kubernetes" || lookup.host.starts_with("kubernetes.default"))) {
+    return "add the Service kubernetes of namespace default to the input: every cluster has it";
   }
   const bool is_assumed = std::any_of(lookup.queries.begin(), lookup.queries.end(),
                                       [](const scenario::LookupQuery& query) { return query.is_assumed; });
@@ -456,6 +473,11 @@ std::string explain_csv(const std::vector<ExplainView>& views) {
         out += csv_line({view.policy_set, path.source, destination, std::to_string(path.port), side->direction,
                          side->action, side->cause, side->text, side->place});
       }
+    }
+    // Where nothing is dialled the answer has a line of its own.
+    if (view.paths.empty()) {
+      out += csv_line({view.policy_set, view.source, view.destination, view.port.substr(view.port.rfind(' ') + 1), "",
+                       view.answer, "", fmt::format("{}", fmt::join(view.notes, "; ")), ""});
     }
   }
   return out;

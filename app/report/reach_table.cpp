@@ -124,7 +124,9 @@ class TablePrinter : public ReachPrinter {
     }
     std::string line = fmt::format("\n  {} {} between {} {} and the outside", summary.rows,
                                    summary.rows == 1 ? "connection" : "connections", summary.ends,
-                                   shown_.is_pod_level ? "pods" : "workloads");
+                                   shown_.is_pod_level ? (summary.ends == 1 ? "pod" : "pods")
+                                   : summary.ends == 1 ? "workload"
+                                                       : "workloads");
     if (summary.unknown_rows > 0) {
       line += style_.doubtful(
           fmt::format("; {} of them unknown (see above; --ignore-kind accepts a kind)", summary.unknown_rows));

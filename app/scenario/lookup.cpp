@@ -139,6 +139,7 @@ Lookup HostResolver::resolve(cluster::PodId pod, std::string_view host) {
   result.server = conf.nameservers.empty() ? IpAddress() : conf.nameservers.front();
   result.asks_over_tcp = conf.uses_tcp;
   const bool is_cluster_server = result.server == kube_dns;
+  result.asks_cluster_dns = is_cluster_server;
   result.is_dns_missing = is_cluster_server && !cluster_.dns_service.is_valid();
   const auto scope = is_cluster_server ? dns::Zone::Scope::cluster : dns::Zone::Scope::outside;
   dns::SearchState state;
@@ -182,14 +183,34 @@ analysis::OutsideNames addresses_of(const dns::ExternalRecords& externals) {
 
 std::vector<std::string> names_that_would_do(const cluster::Cluster& cluster, const Lookup& lookup) {
   const std::string service = dns::normalized(lookup.host.substr(0, lookup.host.find('.')));
+  std::optional<HostResolver> resolver;
   std::vector<std::string> names;
   for (const cluster::Service& candidate : cluster.services) {
-    if (candidate.name == service) {
-      names.push_back(fmt::format("{}.{}", candidate.name, cluster.namespaces[candidate.name_space.index()].name));
+    if (candidate.name != service) {
+      continue;
+    }
+    if (!resolver) {
+      resolver.emplace(cluster, dns::ExternalRecords());
+    }
+    const std::string& home = cluster.namespaces[candidate.name_space.index()].name;
+    const std::string object = fmt::format("{}/service/{}:1", home, candidate.name);
+    const std::string shorter = fmt::format("{}.{}", candidate.name, home);
+    for (const std::string& name : {shorter, fmt::format("{}.svc.{}", shorter, cluster.cluster_domain)}) {
+      const Lookup found = resolver->resolve(lookup.pod, name);
+      if (name != lookup.host && found.is_found() && destination_of(cluster, found, "1") == object) {
+        names.push_back(name);
+        break;
+      }
     }
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+bool is_called_like_a_service(const cluster::Cluster& cluster, std::string_view host) {
+  const std::string service = dns::normalized(std::string(host.substr(0, host.find('.'))));
+  return std::any_of(cluster.services.begin(), cluster.services.end(),
+                     [&](const cluster::Service& candidate) { return candidate.name == service; });
 }
 
 std::string destination_of(const cluster::Cluster& cluster, const Lookup& lookup, std::string_view port_text) {

@@ -39,8 +39,9 @@ struct Lookup {
   /// Whether policies let the questions pass; none where the server is outside the cluster's knowledge.
   std::optional<analysis::ConnectionExplanation> udp;
   std::optional<analysis::ConnectionExplanation> tcp;
-  bool is_dns_missing = false;  // no kube-dns among the objects: it is taken to answer, and nobody knows behind what
-  bool asks_over_tcp = false;   // `options use-vc`; else TCP is for answers that do not fit
+  bool is_dns_missing = false;    // no kube-dns among the objects: it is taken to answer, and nobody knows behind what
+  bool asks_cluster_dns = false;  // the first server is the cluster's DNS
+  bool asks_over_tcp = false;     // `options use-vc`; else TCP is for answers that do not fit
   bool is_found() const { return status == dns::LookupStatus::found; }
   const LookupQuery& answer() const { return queries.back(); }
   /// Not one question gets an answer: policies drop them.
@@ -78,8 +79,12 @@ std::optional<Lookup> look_up(policy::PolicyEngine& engine, std::string_view sou
 /// What the names stand for, without how long.
 analysis::OutsideNames addresses_of(const dns::ExternalRecords& externals);
 
-/// Names of Services that are called like the host, for advice where it does not resolve: "backend-api.backend".
+/// Names of Services that are called like the host and that the pod's resolver finds, for advice where it does not
+/// resolve: "backend-api.backend".
 std::vector<std::string> names_that_would_do(const cluster::Cluster& cluster, const Lookup& lookup);
+
+/// Whether some Service has the host's first label as its name.
+bool is_called_like_a_service(const cluster::Cluster& cluster, std::string_view host);
 
 /// What to explain once a name is resolved: `backend/service/api:80` for a Service's name, else the first address.
 std::string destination_of(const cluster::Cluster& cluster, const Lookup& lookup, std::string_view port_text);

@@ -80,7 +80,9 @@ class Request {
  private:
   bool dial(const NamedTarget& to, const analysis::DestinationText& wanted, workload::TraceInput& input) {
     if (to.kind == NamedTarget::Kind::service) {
-      return dial_service(cluster_.services[to.service.index()], wanted, input);
+      // An ExternalName's is the Service that it leads to.
+      const cluster::ServiceId reached = request_.explanation->service;
+      return dial_service(cluster_.services[(reached.is_valid() ? reached : to.service).index()], wanted, input);
     }
     if (!input.port.is_valid()) {  // a pod's port by its name: the explanation found it
       input.port = request_.explanation->paths.empty() ? Port() : request_.explanation->paths.front().port;
@@ -112,12 +114,15 @@ class Request {
       input.address = service.cluster_ip;
       return input.port.is_valid() || fail("not-traceable", "the Service has no port of that name");
     }
-    // A headless name's addresses, or a load balancer: a ready backend, addressed directly.
+    // A headless name's addresses, whose port is not translated, or a load balancer: a ready backend, dialled directly.
+    if (service.is_headless && found == nullptr) {
+      found = service.ports.empty() ? nullptr : service.ports.data();
+    }
     if (found != nullptr) {
       for (const cluster::Backend& backend : found->backends) {
         if (backend.is_ready) {
           input.address = backend.ip;
-          input.port = backend.port;
+          input.port = service.is_headless && wanted.port_name.empty() ? input.port : backend.port;
           return true;
         }
       }

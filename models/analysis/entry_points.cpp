@@ -23,6 +23,7 @@ using policy::Peer;
 using Outcome = EntryRow::Outcome;
 
 constexpr std::string_view kAssumedController = "{ingress-controller}";
+constexpr std::string_view kCloudLoadBalancer = "{load-balancer}";
 
 /// The pods of one workload behind one port of a Service.
 struct Target {
@@ -92,6 +93,9 @@ class Resolver {
         if (point.node_port.is_valid()) {
           row.via += fmt::format(", node port {}", point.node_port.number());
         }
+        break;
+      case EntryPoint::Kind::external_address:
+        row.via = fmt::format("external address {} of service {}/{}", point.addresses, point.name_space, point.name);
     }
     row.host = point.host;
     row.path = point.path;
@@ -129,24 +133,31 @@ class Resolver {
                                     point.service_namespace, point.service));
       return;
     }
+    // One number may stand there twice, for TCP and UDP.
+    const IpProtocol protocol = point.protocol.value_or(IpProtocol::tcp);
     const auto port = std::find_if(service.ports.begin(), service.ports.end(), [&](const cluster::ServicePort& p) {
-      return point.port_number.is_valid() ? p.port == point.port_number : p.name == point.port_name;
+      return p.protocol == protocol &&
+             (point.port_number.is_valid() ? p.port == point.port_number : p.name == point.port_name);
     });
     if (port == service.ports.end()) {
-      add_broken(point, fmt::format("Service {}/{} has no port {}", point.service_namespace, point.service,
+      add_broken(point, fmt::format("Service {}/{} has no {} port {}", point.service_namespace, point.service,
+                                    podwire::to_string(protocol),
                                     point.port_number.is_valid() ? std::to_string(point.port_number.number())
                                                                  : "\"" + point.port_name + "\""));
       return;
     }
     const std::vector<Target> targets = targets_of(*port);
     if (targets.empty()) {
-      add_broken(point, fmt::format("no pod is behind Service {}/{}", point.service_namespace, point.service));
+      add_broken(point, fmt::format("no pod is behind Service {}/{}{}", point.service_namespace, point.service,
+                                    port->backends.empty() ? "" : ": its endpoints are addresses of no pod"));
     }
     for (const Target& target : targets) {
-      if (point.kind == EntryPoint::Kind::ingress || point.kind == EntryPoint::Kind::http_route) {
-        from_controllers(point, target);
-      } else {
+      if (point.kind != EntryPoint::Kind::ingress && point.kind != EntryPoint::Kind::http_route) {
         from_outside(point, target);
+      } else if (is_from_cloud(point)) {
+        from_load_balancer(point, target, service.type != cluster::ServiceType::cluster_ip);
+      } else {
+        from_controllers(point, target);
       }
     }
   }
@@ -217,8 +228,11 @@ class Resolver {
     }
   }
 
-  void finish(EntryRow row, const Tally& tally, std::string_view exposing) {
+  void finish(EntryRow row, const Tally& tally, std::string_view exposing, std::string_view assumption = {}) {
     row.outcome = tally.outcome();
+    if (row.outcome == Outcome::allowed) {
+      row.note = assumption;
+    }
     if (row.outcome == Outcome::denied || row.outcome == Outcome::partly) {
       row.note = fmt::format("exposed by {}, {}{}", exposing, tally.why_denied,
                              row.outcome == Outcome::partly ? " in part" : "");
@@ -228,28 +242,104 @@ class Resolver {
     rows_.push_back(std::move(row));
   }
 
-  /// Those whose family the class names; all of them where it names none.
-  std::vector<cluster::WorkloadId> controllers_for(const EntryPoint& point) const {
-    std::string_view family;
-    for (const auto& [name, controller] : entries_.classes) {
-      if (name == point.controller_class) {
-        family = controller_family(controller);
-        if (family.empty()) {
-          return {};  // a controller that is not known
-        }
+  const ControllerClass* class_of(const EntryPoint& point) const {
+    const bool is_gateway = point.kind == EntryPoint::Kind::http_route;
+    for (const ControllerClass& known : entries_.classes) {
+      if (known.name == point.controller_class && known.is_gateway == is_gateway) {
+        return &known;
       }
     }
+    return nullptr;
+  }
+
+  bool is_from_cloud(const EntryPoint& point) const {
+    const ControllerClass* known = class_of(point);
+    return is_cloud_load_balancer(known == nullptr ? point.controller_class : std::string(),
+                                  known == nullptr ? std::string() : known->controller);
+  }
+
+  /// Those whose family the class names; all of them where it names none. A class that no object defines may tell by
+  /// its name; what is taken for granted there is said in `assumption`.
+  std::vector<cluster::WorkloadId> controllers_for(const EntryPoint& point, std::string& assumption) const {
     std::vector<cluster::WorkloadId> result;
+    const ControllerClass* known = class_of(point);
+    const std::string_view family = known == nullptr ? std::string_view() : controller_family(known->controller);
+    if (known != nullptr && family.empty()) {
+      return result;  // a controller that is not known
+    }
+    const bool is_guess = known == nullptr && !point.controller_class.empty();
     for (const auto& [workload, name] : controllers_) {
-      if (family.empty() || family == name) {
+      if (is_guess ? class_named(point.controller_class, name) != ClassName::is_of_others
+                   : family.empty() || family == name) {
         result.push_back(workload);
       }
+    }
+    if (is_guess && !result.empty()) {
+      assumption += fmt::format("{}no object defines the class {}: taken to be this controller's",
+                                assumption.empty() ? "" : "; ", point.controller_class);
     }
     return result;
   }
 
+  /// A cloud's load balancer is no pod: what it sends comes from an address outside that is not known or, where the
+  /// Service has node ports, from a node's. Certain is only what holds, or fails, for all of them.
+  void from_load_balancer(const EntryPoint& point, const Target& target, bool has_node_ports) {
+    EntryRow row = row_for(point, target);
+    row.source = kCloudLoadBalancer;
+    std::vector<std::string> admitted;
+    bool is_doubtful = false;
+    std::vector<ReachSweep::Range> ranges;
+    if (const auto end = end_of_.find(target.workload); end != end_of_.end()) {
+      sweep_.outside(end->second, Direction::ingress, ranges);
+    }
+    const IpAddress any_pod = cluster_.pods[target.pods.front().index()].ip;
+    std::erase_if(ranges, [&](const ReachSweep::Range& range) {
+      return range.addresses.first.family() != any_pod.family();  // nothing of the other reaches them
+    });
+    bool is_open = !ranges.empty();
+    for (const ReachSweep::Range& range : ranges) {
+      const bool has_port = range.ports.ports != nullptr && range.ports.ports->contains(target.protocol, target.port);
+      is_doubtful = is_doubtful || range.ports.is_unknown;
+      is_open = is_open && has_port && !range.ports.varies;
+      if (has_port) {
+        admitted.push_back(fmt::format("{}-{}", range.addresses.first.to_string(), range.addresses.second.to_string()));
+      }
+    }
+    Tally through_nodes;
+    for (const cluster::PodId to : distinct(target.pods, true)) {
+      for (const cluster::NodeId node : has_node_ports ? nodes_for(to) : std::vector<cluster::NodeId>()) {
+        bool is_allowed = true;
+        judge({.pod = to}, {.node = node, .ip = cluster_.nodes[node.index()].addresses.front()}, Direction::ingress,
+              target, through_nodes, is_allowed);
+        ++(is_allowed ? through_nodes.allowed : through_nodes.denied);
+      }
+    }
+    if (is_doubtful || through_nodes.unknown > 0) {
+      row.outcome = Outcome::unknown;
+      row.note = "an admin policy or an object that is not modelled may decide";
+    } else if (is_open && through_nodes.denied == 0) {
+      row.note = "from a load balancer outside the cluster: policies admit every address";
+    } else if (admitted.empty() && through_nodes.allowed == 0) {
+      row.outcome = Outcome::denied;
+      row.note =
+          fmt::format("exposed by {}, {} (traffic comes from a load balancer outside the cluster, not from a pod)",
+                      row.via, deniers_of_all(target));
+    } else {
+      if (through_nodes.allowed > 0) {
+        admitted.emplace_back(through_nodes.denied > 0 ? "some nodes" : "every node");
+      }
+      row.outcome = Outcome::unknown;
+      row.note = fmt::format(
+          "it comes from a load balancer outside the cluster whose addresses are not known; policies "
+          "admit {}",
+          fmt::join(admitted, ", "));
+    }
+    rows_.push_back(std::move(row));
+  }
+
   void from_controllers(const EntryPoint& point, const Target& target) {
-    const std::vector<cluster::WorkloadId> controllers = controllers_for(point);
+    std::string assumption = point.assumption;
+    const std::vector<cluster::WorkloadId> controllers = controllers_for(point, assumption);
     if (controllers.empty()) {
       from_assumed_controller(point, target);
     }
@@ -266,7 +356,7 @@ class Resolver {
           ++(is_allowed ? tally.allowed : tally.denied);
         }
       }
-      finish(std::move(row), tally, row_of(point).via);
+      finish(std::move(row), tally, row_of(point).via, assumption);
     }
   }
 

@@ -1,14 +1,15 @@
-// Entry points: what Ingresses, Gateway API HTTPRoutes and NodePort and LoadBalancer Services let in from outside, and
-// what policies make of it.
+// Entry points: what Ingresses, Gateway API HTTPRoutes, NodePort and LoadBalancer Services and external addresses let
+// in from outside, and what policies make of it.
 //
 // Reading keeps what the objects say, with names unresolved; resolving joins it to a cluster's Services and asks the
 // policy engine. An Ingress's or HTTPRoute's traffic comes from its controller's pods: workloads whose labels or images
 // show a known controller, else a peer named {ingress-controller} that is assumed to be an ordinary pod of which
-// neither namespace nor labels are known. LoadBalancer and NodePort traffic comes from outside; with
+// neither namespace nor labels are known. Load balancers of a cloud (class alb, gce …) are no pods: what they send
+// comes from addresses that are not known, or from nodes. LoadBalancer and NodePort traffic comes from outside; with
 // externalTrafficPolicy Cluster the pod sees the address of the node it came through (kube-proxy masquerades it).
-// Left out: TLS, header and query matches, weights, TCPRoute and other routes, plugins that keep the client's address
-// under Cluster (direct server return).
-// Sources: k8s.io/api networking/v1 and core/v1 types.go; gateway-api v1 httproute_types.go, gateway_types.go.
+// Left out: TLS, header and query matches, weights but 0, TCPRoute and other routes, routes of a mesh (a parent that is
+// a Service), plugins that keep the client's address under Cluster (direct server return). Sources: k8s.io/api
+// networking/v1 and core/v1 types.go; gateway-api v1 httproute_types.go, gateway_types.go.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,7 @@ namespace podwire::analysis {
 
 /// One way in, towards one port of one Service.
 struct EntryPoint {
-  enum class Kind : std::uint8_t { ingress, http_route, node_port, load_balancer };
+  enum class Kind : std::uint8_t { ingress, http_route, node_port, load_balancer, external_address };
   Kind kind = Kind::ingress;
   std::string name_space;  // of the object
   std::string name;
@@ -30,14 +31,17 @@ struct EntryPoint {
   std::string path;     // "" for any
   std::string service;  // its name, in service_namespace
   std::string service_namespace;
-  std::string port_name;         // of the Service's port; "" with port_number
-  Port port_number;              // of the Service
-  Port node_port;                // of a NodePort or LoadBalancer Service, where the object says it
-  bool is_local = false;         // externalTrafficPolicy: Local
-  std::vector<Cidr> sources;     // loadBalancerSourceRanges; none: everyone
-  std::string controller_class;  // IngressClass or GatewayClass, or "" for the default one
-  std::string gateway;           // "infra/edge", of an HTTPRoute
-  std::string problem;           // why nothing comes in, "" when something may
+  std::string port_name;                    // of the Service's port; "" with port_number
+  Port port_number;                         // of the Service
+  std::optional<IpProtocol> protocol = {};  // of the Service's port; none: TCP, as HTTP is spoken
+  Port node_port;                           // of a NodePort or LoadBalancer Service, where the object says it
+  bool is_local = false;                    // externalTrafficPolicy: Local
+  std::vector<Cidr> sources;                // loadBalancerSourceRanges; none: everyone
+  std::string controller_class;             // IngressClass or GatewayClass, or "" for the default one
+  std::string gateway;                      // "infra/edge", of an HTTPRoute
+  std::string addresses = {};               // "203.0.113.9, 203.0.113.10", of an external address
+  std::string problem;                      // why nothing comes in, "" when something may
+  std::string assumption = {};              // what is taken to be so where something may, "" for nothing
   Span span;
 };
 
@@ -49,10 +53,17 @@ struct IngressController {
   std::string name;
 };
 
+/// An IngressClass or GatewayClass and its controller's name.
+struct ControllerClass {
+  bool is_gateway = false;
+  std::string name;
+  std::string controller;
+};
+
 struct EntryPoints {
-  std::vector<EntryPoint> points;                            // by object in order of definition
-  std::vector<IngressController> controllers;                // likewise
-  std::vector<std::pair<std::string, std::string>> classes;  // IngressClass or GatewayClass → its controller's name
+  std::vector<EntryPoint> points;              // by object in order of definition
+  std::vector<IngressController> controllers;  // likewise
+  std::vector<ControllerClass> classes;
 };
 
 /// Reads the kinds above from a store. Problems (missing or wrong fields) are diagnostics with object and place.
@@ -61,6 +72,14 @@ EntryPoints read_entry_points(const cluster::ObjectStore& store, const cluster::
 
 /// The family of controllers that an IngressClass's or GatewayClass's controller name belongs to, or "".
 std::string_view controller_family(std::string_view controller);
+
+/// What a class that is defined nowhere says by its name.
+enum class ClassName : std::uint8_t { says_nothing, fits, is_of_others };
+/// Whether "nginx-internal" is called like the family "ingress-nginx", like another family, or like none.
+ClassName class_named(std::string_view class_name, std::string_view family);
+
+/// Whether such a class, or its controller's name, is of a load balancer that a cloud runs outside the cluster.
+bool is_cloud_load_balancer(std::string_view class_name, std::string_view controller);
 
 /// One entry point joined to one workload behind it.
 struct EntryRow {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -34,8 +35,14 @@ struct PathEnd {
 
 class ConnectionExplainer {
  public:
-  ConnectionExplainer(policy::PolicyEngine& engine, Span span, Diagnostics& diagnostics, const OutsideNames& outside)
-      : engine_(engine), cluster_(engine.cluster()), span_(span), diagnostics_(diagnostics), outside_(outside) {}
+  ConnectionExplainer(policy::PolicyEngine& engine, Span span, Diagnostics& diagnostics, const OutsideNames& outside,
+                      const EntryPoints* entries)
+      : engine_(engine),
+        cluster_(engine.cluster()),
+        span_(span),
+        diagnostics_(diagnostics),
+        outside_(outside),
+        entries_(entries) {}
 
   std::optional<ConnectionExplanation> run(std::string_view source_text, std::string_view destination_text) {
     const auto source = cluster::resolve_name(cluster_, source_text, true, span_, diagnostics_);
@@ -60,7 +67,11 @@ class ConnectionExplainer {
       return std::nullopt;
     }
     if (result_.answer != Answer::external) {
-      add_paths(sources, *destinations);
+      if (comes_through_nodes(sources)) {
+        add_paths_through_nodes(*destinations);
+      } else {
+        add_paths(sources, *destinations);
+      }
       decide();
     }
     return std::move(result_);
@@ -176,12 +187,28 @@ class ConnectionExplainer {
         unknown_port_name(wanted, name);
         return std::nullopt;
       }
-      result_.notes.push_back(
-          fmt::format("{} has no port {} {}: nothing answers", name, to_string(wanted.protocol), wanted.port.number()));
+      result_.notes.push_back(fmt::format("{} has no port {} {}: nothing answers{}", name, to_string(wanted.protocol),
+                                          wanted.port.number(), ports_of(service)));
       return std::vector<PathEnd>();
     }
     result_.port = port->port;
     return usable(service, port->backends, name, *port);
+  }
+
+  /// "; its ports are TCP 80 (http), UDP 53": the first few.
+  static std::string ports_of(const cluster::Service& service) {
+    constexpr std::size_t kShown = 5;
+    std::vector<std::string> texts;
+    for (const cluster::ServicePort& port : service.ports) {
+      if (texts.size() == kShown) {
+        texts.emplace_back("…");
+        break;
+      }
+      texts.push_back(fmt::format("{} {}{}", to_string(port.protocol), port.port.number(),
+                                  port.name.empty() ? "" : " (" + printable(port.name) + ")"));
+    }
+    return texts.empty() ? ""
+                         : fmt::format("; its port{} {}", texts.size() == 1 ? " is" : "s are", fmt::join(texts, ", "));
   }
 
   /// An ExternalName is a name in DNS and translates nothing: what is dialled is what that name stands for.
@@ -324,6 +351,69 @@ class ConnectionExplainer {
         }
         add_hairpin(source, destination);
       }
+    }
+  }
+
+  /// Whether the pods behind the Service see a node instead of the client, which is outside; notes how it comes in.
+  bool comes_through_nodes(const std::vector<PathEnd>& sources) {
+    if (entries_ == nullptr || !result_.service.is_valid() || sources.size() != 1 || sources[0].peer.pod.is_valid() ||
+        sources[0].peer.node.is_valid()) {
+      return false;
+    }
+    const std::string name = printable(cluster_.service_name(result_.service));
+    const EntryPoint* way = nullptr;
+    for (const EntryPoint& point : entries_->points) {
+      const bool is_of_service =
+          point.kind != EntryPoint::Kind::ingress && point.kind != EntryPoint::Kind::http_route &&
+          point.service_namespace + "/" + point.service == cluster_.service_name(result_.service);
+      if (is_of_service && point.protocol == result_.protocol && point.port_number == result_.port) {
+        way = &point;
+      }
+    }
+    if (way == nullptr) {
+      result_.notes.push_back(
+          fmt::format("nothing exposes Service {} outside the cluster: what follows is what policies "
+                      "say of a client that reaches its pods with its own address",
+                      name));
+      return false;
+    }
+    const IpAddress client = sources[0].peer.ip;
+    const bool is_let_in = way->sources.empty() || std::any_of(way->sources.begin(), way->sources.end(),
+                                                               [&](const Cidr& cidr) { return cidr.contains(client); });
+    if (!is_let_in) {
+      result_.notes.push_back(
+          fmt::format("loadBalancerSourceRanges of Service {} do not hold {}", name, client.to_string()));
+    }
+    if (!way->is_local) {
+      result_.notes.push_back(fmt::format(
+          "from outside, what Service {} receives arrives from the address of the node that it came through "
+          "(externalTrafficPolicy Cluster), not from {}",
+          name, client.to_string()));
+    }
+    return !way->is_local;
+  }
+
+  /// For each end its own node and, of the others, one for each address that policies tell apart.
+  void add_paths_through_nodes(const std::vector<PathEnd>& destinations) {
+    for (const PathEnd& destination : destinations) {
+      std::set<std::pair<bool, std::uint32_t>> seen;
+      for (const Peer& to : peers_of(destination)) {
+        for (std::size_t n = 0; n < cluster_.nodes.size(); ++n) {
+          const cluster::NodeId node(n);
+          const auto& addresses = cluster_.nodes[n].addresses;
+          const auto address = std::find_if(addresses.begin(), addresses.end(),
+                                            [&](const IpAddress& ip) { return ip.family() == to.ip.family(); });
+          if (address != addresses.end() &&
+              seen.emplace(node == node_of(to), engine_.atom_of(*address).value()).second) {
+            const PathEnd source{.peer = {.node = node, .ip = *address}, .port = Port()};
+            add_path(source, source.peer, destination, to);
+          }
+        }
+      }
+    }
+    if (result_.paths.empty() && !destinations.empty()) {
+      result_.notes.push_back("no node has an address that is known");
+      is_way_unknown_ = true;
     }
   }
 
@@ -488,7 +578,9 @@ class ConnectionExplainer {
       return static_cast<std::size_t>(std::count_if(result_.paths.begin(), result_.paths.end(),
                                                     [&](const ExplainedPath& path) { return path.action == action; }));
     };
-    if (result_.paths.empty()) {
+    if (is_way_unknown_) {
+      result_.answer = Answer::unknown;
+    } else if (result_.paths.empty()) {
       result_.answer = Answer::no_backend;
     } else if (count(Action::unknown) > 0) {
       result_.answer = Answer::unknown;
@@ -504,6 +596,8 @@ class ConnectionExplainer {
   Span span_;
   Diagnostics& diagnostics_;
   const OutsideNames& outside_;
+  const EntryPoints* entries_;
+  bool is_way_unknown_ = false;
   int links_ = 0;  // ExternalNames followed from one to the next
   ConnectionExplanation result_;
 };
@@ -532,8 +626,8 @@ std::string_view to_string(Answer answer) {
 
 std::optional<ConnectionExplanation> explain(policy::PolicyEngine& engine, std::string_view source,
                                              std::string_view destination, Span span, Diagnostics& diagnostics,
-                                             const OutsideNames& outside) {
-  return ConnectionExplainer(engine, span, diagnostics, outside).run(source, destination);
+                                             const OutsideNames& outside, const EntryPoints* entries) {
+  return ConnectionExplainer(engine, span, diagnostics, outside, entries).run(source, destination);
 }
 
 }  // namespace podwire::analysis

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/analysis/entry_points.hpp"
 #include "models/cluster/cluster.hpp"
 #include "models/policy/engine.hpp"
 
@@ -74,9 +75,11 @@ using OutsideNames = std::map<std::string, std::vector<IpAddress>>;
 
 /// Explains SRC → DST:PORT. A source is a workload, a pod or an address; a Service is none. An ExternalName is followed
 /// to the Service it names in the cluster, or to the addresses that `outside` gives; without either it is `external`.
-/// Errors: those of resolve_name and parse_destination; not-a-source, unknown-port-name.
+/// With `entries` a client outside reaches a Service as they say: through a node, whose address the pod then sees,
+/// unless externalTrafficPolicy is Local; without, with its own address. Errors: those of resolve_name and
+/// parse_destination; not-a-source, unknown-port-name.
 std::optional<ConnectionExplanation> explain(policy::PolicyEngine& engine, std::string_view source,
                                              std::string_view destination, Span span, Diagnostics& diagnostics,
-                                             const OutsideNames& outside = {});
+                                             const OutsideNames& outside = {}, const EntryPoints* entries = nullptr);
 
 }  // namespace podwire::analysis

@@ -26,6 +26,7 @@ struct Variant {
   std::uint32_t pods = 0;
   std::uint32_t first_node = 0;  // in nodes_: where they run, sorted, each node once
   std::uint32_t node_count = 0;
+  bool has_unplaced = false;  // some pod runs nowhere yet
 };
 
 /// A workload or a pod.
@@ -57,6 +58,10 @@ struct Found {
 /// There is a pair, and nothing to be had.
 constexpr Found kNothing = {.is_first = false};
 constexpr IpFamily kFamilies[] = {IpFamily::v4, IpFamily::v6};
+
+bool has_finished(const cluster::Pod& pod) {
+  return pod.phase == cluster::PodPhase::succeeded || pod.phase == cluster::PodPhase::failed;
+}
 
 }  // namespace
 
@@ -154,8 +159,11 @@ class Reach {
     std::vector<std::pair<PodEntry, cluster::NodeId>> entries;
     for (const cluster::PodId member : pods) {
       PodEntry entry = engine_.view().pods[member.index()];
-      if (entry.is_stranger && !entry.is_node_traffic) {
-        continue;  // finished
+      const bool is_finished =
+          entry.is_stranger && (!entry.is_node_traffic || (engine_.profile().policy.finished_pods_are_ignored &&
+                                                           has_finished(cluster_.pods[member.index()])));
+      if (is_finished) {
+        continue;
       }
       if (!is_enforced_) {
         entry.ingress = GroupId();
@@ -173,6 +181,7 @@ class Reach {
       }
       Variant& variant = variants_.back();
       ++variant.pods;
+      variant.has_unplaced = variant.has_unplaced || !node.is_valid();
       if (node.is_valid() && (variant.node_count == 0 || nodes_.back() != node)) {
         nodes_.push_back(node);
         ++variant.node_count;
@@ -400,6 +409,9 @@ class Reach {
       if (from.entry.is_node_traffic && in.certain != PortSets::kAll && shares_node(from, to)) {
         // Where the two share a node everything passes, elsewhere what the rules say.
         add(found, compiled_.port_sets, out);
+        if (from.node_count == 1 && to.node_count == 1 && !from.has_unplaced && !to.has_unplaced) {
+          return;  // there is no elsewhere
+        }
       }
     }
     PortSets& sets = compiled_.port_sets;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -111,7 +112,6 @@ class Comparison {
   bool is_ignored(cluster::PodId pod) const {
     const cluster::PodPhase phase = cluster_.pods[pod.index()].phase;
     return world_.profile.policy.finished_pods_are_ignored &&
-           !(cluster_.shape(pod).is_host_network && world_.profile.policy.host_network_is_node) &&
            (phase == cluster::PodPhase::succeeded || phase == cluster::PodPhase::failed);
   }
 
@@ -138,7 +138,9 @@ class Comparison {
   void compare_pair(PolicyEngine& engine, const Rows& rows, std::size_t s, std::size_t d) {
     PortSet expected;
     std::map<IpFamily, PortSet> by_family;
-    bool varies = false;
+    std::optional<PortSet> first;
+    bool varies = false;         // within a family
+    bool varies_at_all = false;  // between families too
     bool is_doubtful = false;
     for (const cluster::PodId source : cluster_.workloads[s].pods) {
       for (const cluster::PodId destination : cluster_.workloads[d].pods) {
@@ -157,6 +159,8 @@ class Comparison {
           const auto [known, is_first] = by_family.emplace(family, ports);
           varies = varies || (!is_first && ports != known->second);
           known->second = known->second.united_with(ports);
+          varies_at_all = varies_at_all || (first && ports != *first);
+          first = first.value_or(ports);
           expected = expected.united_with(ports);
         }
       }
@@ -172,8 +176,9 @@ class Comparison {
     const bool has_two = std::any_of(world_.cluster.pods.begin(), world_.cluster.pods.end(),
                                      [](const test::SmallPod& pod) { return !pod.second_ip.is_unspecified(); });
     // Without pods of both families there is nothing to tell apart, and different families are different pods.
-    if (varies && !expected.empty()) {
-      EXPECT_TRUE(found->second.varies);
+    if (!is_doubtful && !expected.empty()) {
+      EXPECT_EQ(found->second.varies, has_two ? varies : varies_at_all)
+          << cluster_.workload_name(cluster::WorkloadId(s)) << " => " << cluster_.workload_name(cluster::WorkloadId(d));
     }
     const bool differ = has_two && by_family.size() == 2 && by_family[IpFamily::v4] != by_family[IpFamily::v6];
     differing_ += differ ? 1 : 0;

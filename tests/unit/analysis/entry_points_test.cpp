@@ -228,6 +228,88 @@ TEST(EntryPoints, SeesNodeAddressesWhereTheTrafficPolicyIsCluster) {
   EXPECT_EQ(rows[0].outcome, Outcome::partly) << rows[0].note;
 }
 
+// DNS is served on one number over both protocols, and the policy admits one of them.
+TEST(EntryPoints, TellsTheProtocolsOfOnePortNumberApart) {
+  const auto rows =
+      rows_of(name_space("shop") + pod("shop", "dns", "app: dns", "{containerPort: 53, protocol: UDP}") +
+              "---\n{apiVersion: v1, kind: Service, metadata: {name: dns, namespace: shop}, spec: {type: LoadBalancer, "
+              "selector: {app: dns}, ports: [{name: tcp, port: 53}, {name: udp, port: 53, protocol: UDP}]}}\n" +
+              network_policy("shop", "dns", "  podSelector: {}\n  ingress: [{ports: [{port: 53, protocol: TCP}]}]"));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].connections, "TCP 53");
+  EXPECT_EQ(rows[0].outcome, Outcome::allowed);
+  EXPECT_EQ(rows[1].connections, "UDP 53");
+  EXPECT_EQ(rows[1].outcome, Outcome::partly) << rows[1].note;  // the pod's own node always may
+}
+
+TEST(EntryPoints, HttpIsSpokenOverTcp) {
+  const auto rows = rows_of(
+      name_space("shop") + pod("shop", "web", "app: web", "{containerPort: 8080, protocol: UDP}") +
+      "---\n{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, "
+      "ports: [{port: 80, targetPort: 8080, protocol: UDP}]}}\n" +
+      kIngress);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].outcome, Outcome::broken);
+  EXPECT_EQ(rows[0].note, "Service shop/web has no TCP port 80");
+}
+
+TEST(EntryPoints, ExternalAddressesOfAServiceLetClientsIn) {
+  const auto rows =
+      rows_of(name_space("shop") + pod("shop", "web", "app: web", "{containerPort: 8080}") +
+              "---\n{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {externalIPs: "
+              "[203.0.113.9, 203.0.113.10], selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}\n");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].via, "external address 203.0.113.9, 203.0.113.10 of service shop/web");
+  EXPECT_EQ(rows[0].outcome, Outcome::allowed);
+}
+
+std::string of_class(const std::string& name) {
+  std::string text = kIngress;
+  return text.replace(text.find("spec: {"), 7, "spec: {ingressClassName: " + name + ", ");
+}
+
+// What a cloud's load balancer sends is no pod's: a rule for pods of every namespace does not admit it.
+TEST(EntryPoints, ACloudsLoadBalancerIsNoPod) {
+  const auto from = [](const std::string& peer) {
+    return network_policy("shop", "p", "  podSelector: {}\n  ingress: [{from: [" + peer + "]}]");
+  };
+  const auto rows = rows_of(web() + of_class("alb") + from("{namespaceSelector: {}}"));
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].source, "{load-balancer}");
+  EXPECT_EQ(rows[0].outcome, Outcome::denied);
+  EXPECT_EQ(rows[0].note,
+            "exposed by ingress shop/web, but ingress policy shop/p denies it (traffic comes from a load balancer "
+            "outside the cluster, not from a pod)");
+  EXPECT_EQ(rows_of(web() + of_class("alb")).at(0).outcome, Outcome::allowed);
+  EXPECT_EQ(rows_of(web() + of_class("gce") + from("{ipBlock: {cidr: 0.0.0.0/0}}")).at(0).outcome, Outcome::allowed);
+  const auto some = rows_of(web() + of_class("gce") + from("{ipBlock: {cidr: 35.191.0.0/16}}"));
+  EXPECT_EQ(some.at(0).outcome, Outcome::unknown);
+  EXPECT_EQ(some.at(0).note,
+            "it comes from a load balancer outside the cluster whose addresses are not known; policies admit "
+            "35.191.0.0-35.191.255.255");
+}
+
+TEST(EntryPoints, AClassWithoutAnObjectTellsByItsName) {
+  const std::string edge = name_space("edge") + pod("edge", "nginx", kController);
+  const auto fitting = rows_of(edge + web() + of_class("nginx-internal"));
+  EXPECT_EQ(fitting.at(0).source, "edge/nginx[Pod]");
+  EXPECT_EQ(fitting.at(0).note, "no object defines the class nginx-internal: taken to be this controller's");
+  EXPECT_EQ(rows_of(edge + web() + of_class("internal")).at(0).source, "edge/nginx[Pod]");
+  EXPECT_EQ(rows_of(edge + web() + of_class("traefik")).at(0).source, "{ingress-controller}");
+  EXPECT_EQ(rows_of(edge + web() + kIngress).at(0).note, "");  // no class: the only controller's
+}
+
+// The names of IngressClasses and GatewayClasses have nothing to do with each other.
+TEST(EntryPoints, AGatewayClassIsNoIngressClass) {
+  const auto rows =
+      rows_of(name_space("edge") + pod("edge", "nginx", kController) + web() + of_class("nginx") +
+              "---\n{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: nginx}, spec: {controller: "
+              "k8s.io/ingress-nginx}}\n"
+              "---\n{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: nginx}, spec: "
+              "{controllerName: gateway.nginx.org/nginx-gateway-controller}}\n");
+  EXPECT_EQ(rows.at(0).source, "edge/nginx[Pod]");
+}
+
 std::vector<std::string> exposure_lines(const std::string& manifests) {
   PolicyLab lab(manifests);
   std::vector<std::string> lines;

@@ -194,5 +194,62 @@ TEST(ParseDestination, TakesNamesAddressesPortsAndProtocolsApart) {
   EXPECT_TRUE(diagnostics.all().empty());
 }
 
+// A client outside of a LoadBalancer Service whose policy admits the client's address.
+struct Balanced {
+  explicit Balanced(const std::string& spec, const std::string& peer = "{ipBlock: {cidr: 203.0.113.0/24}}")
+      : manifests(name_space("back") + pod("back", "api", "app: api", "{containerPort: 8080}") +
+                  "---\n{apiVersion: v1, kind: Service, metadata: {name: lb, namespace: back}, spec: {" + spec +
+                  "selector: {app: api}, ports: [{port: 80, targetPort: 8080}]}}\n" +
+                  network_policy("back", "p", "  podSelector: {}\n  ingress: [{from: [" + peer + "]}]")),
+        lab(manifests) {
+    SourceMap sources;
+    Diagnostics diagnostics;
+    cluster::ObjectStore store;
+    store.add_layer(sources, {.path = "-", .shown_as = "lab.yaml", .text = manifests, .span = {}}, {}, diagnostics);
+    const EntryPoints entries = read_entry_points(store, lab.cluster(), diagnostics);
+    result = *explain(lab.engine(), "203.0.113.1", "back/service/lb:80", {}, diagnostics, {}, &entries);
+  }
+  std::string manifests;
+  PolicyLab lab;
+  ConnectionExplanation result;
+};
+
+// externalTrafficPolicy Cluster hides the client behind the node it came through: only the pod's own node is let in.
+TEST(ExplainConnection, AClientOutsideIsSeenAsTheNodeThatItCameThrough) {
+  const Balanced cluster("type: LoadBalancer, ");
+  EXPECT_EQ(cluster.result.answer, Answer::depends);
+  ASSERT_EQ(cluster.result.paths.size(), 2u);  // through the pod's own node, and through the others
+  for (const ExplainedPath& path : cluster.result.paths) {
+    EXPECT_TRUE(path.source.node.is_valid());
+    EXPECT_EQ(path.action == policy::Action::allow,
+              path.source.node == cluster.lab.cluster().pods[path.destination.pod.index()].node);
+  }
+  EXPECT_EQ(Balanced("type: NodePort, externalTrafficPolicy: Cluster, ").result.answer, Answer::depends);
+  EXPECT_EQ(Balanced("externalIPs: [192.0.2.1], ").result.answer, Answer::depends);
+}
+
+TEST(ExplainConnection, AClientOutsideIsSeenAsItselfWhereTheTrafficPolicyIsLocal) {
+  const Balanced local("type: LoadBalancer, externalTrafficPolicy: Local, ");
+  EXPECT_EQ(local.result.answer, Answer::allowed);
+  EXPECT_EQ(local.result.paths.at(0).source_name, "203.0.113.1");
+  const Balanced refused(
+      "type: LoadBalancer, externalTrafficPolicy: Local, loadBalancerSourceRanges: [198.51.100.0/24], ");
+  EXPECT_EQ(refused.result.notes.back(), "loadBalancerSourceRanges of Service back/lb do not hold 203.0.113.1");
+}
+
+TEST(ExplainConnection, AServiceThatNothingExposesIsSaidToBeInside) {
+  const Balanced inside("");
+  EXPECT_EQ(inside.result.answer, Answer::allowed);
+  EXPECT_EQ(inside.result.notes.back(),
+            "nothing exposes Service back/lb outside the cluster: what follows is what policies say of a client that "
+            "reaches its pods with its own address");
+}
+
+TEST(ExplainConnection, APortThatTheServiceLacksIsAnsweredWithThoseItHas) {
+  PolicyLab lab(shop());
+  EXPECT_EQ(explained(lab, "front/web", "back/service/api:81").notes.at(0),
+            "Service back/api has no port TCP 81: nothing answers; its port is TCP 80 (web)");
+}
+
 }  // namespace
 }  // namespace podwire::analysis

@@ -62,6 +62,26 @@ TEST(Lookup, AShortNameOfAnotherNamespaceDoesNotResolveAndTheLongerOneIsNamed) {
   EXPECT_EQ(names_that_would_do(lab.cluster(), lookup), std::vector<std::string>{"api.back"});
 }
 
+// A name is no advice unless the pod's own resolver finds it.
+TEST(Lookup, OnlyNamesThatThePodsResolverFindsWouldDo) {
+  const auto advised = [](const std::string& pod_spec) {
+    PolicyLab lab(
+        shop() +
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: odd, namespace: front}, spec: {containers: [{name: "
+        "c, image: i}], " +
+        pod_spec + "}}\n");
+    Diagnostics diagnostics;
+    const auto lookup = look_up(lab.engine(), "front/odd", "api", {}, {}, diagnostics);
+    return lookup ? names_that_would_do(lab.cluster(), *lookup) : std::vector<std::string>{"no lookup"};
+  };
+  EXPECT_EQ(advised("dnsPolicy: ClusterFirst"), std::vector<std::string>{"api.back"});
+  EXPECT_EQ(advised("dnsPolicy: Default"), std::vector<std::string>{});  // asks servers that know no Services
+  EXPECT_EQ(advised("hostNetwork: true"), std::vector<std::string>{});
+  // Without the usual search list api.back is nobody's name.
+  EXPECT_EQ(advised("dnsPolicy: None, dnsConfig: {nameservers: [10.96.0.10]}"),
+            std::vector<std::string>{"api.back.svc.cluster.local"});
+}
+
 TEST(Lookup, EgressIsolationWithoutADnsRuleCutsTheResolverOff) {
   PolicyLab lab(shop() + network_policy("front", "out",
                                         "  podSelector: {}\n  policyTypes: [Egress]\n  egress: [{to: "
