@@ -243,7 +243,7 @@ TEST(Owners, PodStatusOfADumpIsHonoured) {
   EXPECT_EQ(cluster.address_of(PodId(0u), *IpAddress::parse("2001:db8::1")), *IpAddress::parse("fd00::9"));
   EXPECT_TRUE(cluster.second_address_of(PodId(2u)).is_unspecified());
   // A pod that goes takes both addresses with it.
-  EXPECT_FALSE(first_snapshot(cluster, {PodId(0u)}).pod_at(*IpAddress::parse("fd00::9")).is_valid());
+  EXPECT_FALSE(first_snapshot(cluster, {.disappear = {PodId(0u)}}).pod_at(*IpAddress::parse("fd00::9")).is_valid());
   const Pod& b = cluster.pods[1];
   EXPECT_EQ(b.phase, PodPhase::pending);
   EXPECT_TRUE(b.ip.is_unspecified());
