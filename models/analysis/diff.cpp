@@ -222,6 +222,10 @@ class Diff {
         delta.before = old_ports.in(*family);
         delta.after = new_ports.in(*family);
       }
+    } else if (old_ports.families_differ() || new_ports.families_differ()) {
+      Delta by_pod;  // pods of one family may be new beside those of both: any pair will not do for an example
+      deltas_.compare_pods(&from == &to, pods(from), pods(to), by_pod);
+      delta.example = by_pod.example;
     } else {
       for (const PodPair& source : pods(from).pairs) {
         const auto& others = pods(to).pairs;
@@ -229,7 +233,7 @@ class Diff {
           return &from != &to || (pod.before != source.before && pod.after != source.after);
         });
         if (other != others.end()) {
-          delta.example = deltas_.example_of(source, *other, delta.family());
+          delta.example = example_of(source, *other);
           break;
         }
       }

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "models/analysis/reach.hpp"
+
 namespace podwire::analysis {
 
 namespace {
@@ -15,8 +17,7 @@ using policy::PodEntry;
 std::vector<cluster::PodId> pods_of(policy::PolicyEngine& engine, cluster::WorkloadId workload) {
   std::vector<cluster::PodId> pods;
   for (const cluster::PodId pod : engine.cluster().workloads[workload.index()].pods) {
-    const PodEntry& entry = engine.view().pods[pod.index()];
-    if (!entry.is_stranger || entry.is_node_traffic) {
+    if (!is_left_out(engine, pod)) {
       pods.push_back(pod);
     }
   }

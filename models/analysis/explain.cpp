@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "models/analysis/reach.hpp"
 #include "models/policy/compiled.hpp"
 #include "sim/base/text.hpp"
 
@@ -85,7 +86,7 @@ class ConnectionExplainer {
     std::vector<policy::PodEntry> entries;
     for (const cluster::PodId pod : pods) {
       const policy::PodEntry& entry = engine_.view().pods[pod.index()];
-      if (entry.is_stranger && !entry.is_node_traffic && pods.size() > 1) {
+      if (is_left_out(engine_, pod) && pods.size() > 1) {
         continue;
       }
       const auto known = std::find(entries.begin(), entries.end(), entry);

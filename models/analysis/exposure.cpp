@@ -56,10 +56,10 @@ class Finder {
         cluster_.unmodelled.begin(), cluster_.unmodelled.end(),
         [&](const auto& object) { return !object.name_space.is_valid() || object.name_space == workload.name_space; });
     for (const cluster::PodId pod : workload.pods) {
-      const policy::PodEntry& entry = engine_.view().pods[pod.index()];
-      if (entry.is_stranger && !entry.is_node_traffic) {
-        continue;  // finished
+      if (is_left_out(engine_, pod)) {
+        continue;
       }
+      const policy::PodEntry& entry = engine_.view().pods[pod.index()];
       const std::pair key(engine_.profile().policy.is_enforced ? entry.group(direction_) : GroupId(),
                           cluster_.pods[pod.index()].shape);
       if (std::find(seen.begin(), seen.end(), key) == seen.end()) {

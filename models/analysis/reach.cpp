@@ -59,11 +59,13 @@ struct Found {
 constexpr Found kNothing = {.is_first = false};
 constexpr IpFamily kFamilies[] = {IpFamily::v4, IpFamily::v6};
 
-bool has_finished(const cluster::Pod& pod) {
-  return pod.phase == cluster::PodPhase::succeeded || pod.phase == cluster::PodPhase::failed;
-}
-
 }  // namespace
+
+bool is_left_out(const policy::PolicyEngine& engine, cluster::PodId pod) {
+  const cluster::PodPhase phase = engine.cluster().pods[pod.index()].phase;
+  return engine.profile().policy.finished_pods_are_ignored &&
+         (phase == cluster::PodPhase::succeeded || phase == cluster::PodPhase::failed);
+}
 
 class Reach {
  public:
@@ -158,13 +160,10 @@ class Reach {
     end.first_variant = static_cast<std::uint32_t>(variants_.size());
     std::vector<std::pair<PodEntry, cluster::NodeId>> entries;
     for (const cluster::PodId member : pods) {
-      PodEntry entry = engine_.view().pods[member.index()];
-      const bool is_finished =
-          entry.is_stranger && (!entry.is_node_traffic || (engine_.profile().policy.finished_pods_are_ignored &&
-                                                           has_finished(cluster_.pods[member.index()])));
-      if (is_finished) {
+      if (is_left_out(engine_, member)) {
         continue;
       }
+      PodEntry entry = engine_.view().pods[member.index()];
       if (!is_enforced_) {
         entry.ingress = GroupId();
         entry.egress = GroupId();

@@ -72,6 +72,9 @@ struct ReachSummary {
   std::uint64_t ends = 0;  // workloads or pods looked at
 };
 
+/// Whether the pod has finished under a profile that ignores such pods: nothing starts or ends there.
+bool is_left_out(const policy::PolicyEngine& engine, cluster::PodId pod);
+
 /// Calls `visit` for each pair that can talk, and for each pair whose verdict is unknown: first the external sources
 /// (by destination, then by address), then for each source its external destinations and its others in the cluster's
 /// order. Two pods are judged in each family that both have an address of, at those addresses; where they have none in

@@ -34,9 +34,10 @@ SARIF = {
     "configuration": ({"level": "level"}, []),
     "result": (
         {"ruleId": str, "ruleIndex": int, "level": "level", "message": "text", "locations": "location[]",
-         "relatedLocations": "location[]"},
+         "relatedLocations": "location[]", "partialFingerprints": "fingerprints"},
         ["message"],
     ),
+    "fingerprints": ({"ruleAndObject/v1": str}, []),  # names are the tool's own, values strings
     "location": (
         {"id": int, "physicalLocation": "physical", "logicalLocations": "logical[]", "message": "text"}, []),
     "physical": ({"artifactLocation": "artifact", "region": "region"}, ["artifactLocation"]),

@@ -169,8 +169,7 @@ class Comparison {
     for (std::size_t p = 0; p < cluster.pods.size(); ++p) {
       const SmallPod& pod = cluster.pods[p];
       const bool is_finished = pod.phase == cluster::PodPhase::succeeded || pod.phase == cluster::PodPhase::failed;
-      const bool is_node = pod.is_host_network && world_.profile.policy.host_network_is_node;
-      if (!is_finished || is_node || !world_.profile.policy.finished_pods_are_ignored) {
+      if (!is_finished || !world_.profile.policy.finished_pods_are_ignored) {
         const std::string name = pod.owner.empty() ? pod.name_space + "/" + pod.name + "[Pod]"
                                                    : pod.name_space + "/" + pod.owner + "[Deployment]";
         result[name].push_back(static_cast<int>(p));

@@ -190,7 +190,8 @@ class RandomHistory {
   std::pair<std::string, std::string> service_key() {
     return {space(), std::string("s") + static_cast<char>('a' + pick(3))};
   }
-  std::string space() { return "n" + std::to_string(pick(3)); }
+  // Nothing comes into a namespace that has been deleted.
+  std::string space() { return "n" + std::to_string(pick(world.namespaces.contains("n2") ? 3 : 2)); }
   template <class Map>
   typename Map::iterator any(Map& map) {
     return std::next(map.begin(), pick(static_cast<unsigned>(map.size())));

@@ -141,7 +141,7 @@ TEST(PodPath, NeighboursOnOneNodeTouchNoWireAndAreFilteredAllTheSame) {
   EXPECT_TRUE(Attempt(town, town.ip("a", "neighbour"), 8080, town.pod("a", "client")).connected());
   EXPECT_EQ(town.network().counts().hops, 0u);
   const std::string deny =
-      "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: a, name: no}\nspec:\n"
+      "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: a, name: closed}\nspec:\n"
       "  podSelector: {matchLabels: {app: near}}\n  policyTypes: [Ingress]\n";
   Town filtered(kPods + deny);
   EXPECT_FALSE(Attempt(filtered, filtered.ip("a", "neighbour"), 8080, filtered.pod("a", "client")).connected());
@@ -150,7 +150,7 @@ TEST(PodPath, NeighboursOnOneNodeTouchNoWireAndAreFilteredAllTheSame) {
 
 TEST(PodPath, PodAlwaysReachesItself) {
   const std::string deny_all =
-      "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: a, name: no}\nspec:\n"
+      "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: a, name: closed}\nspec:\n"
       "  podSelector: {}\n  policyTypes: [Ingress, Egress]\n";
   Town town(kPods + deny_all);
   EXPECT_TRUE(Attempt(town, town.ip("a", "client"), 8080, town.pod("a", "client")).connected());

@@ -114,8 +114,9 @@ TEST_F(EventProblemsTest, NothingIsDoneInANamespaceThatHasBeenDeleted) {
   const auto problem = [&](const std::string& event) { return problems_of(rest + "    - {at: 2s, " + event + "}\n"); };
   EXPECT_NE(problem("apply: late.yaml").find("namespace x of x/networkpolicy/closed has been deleted"),
             std::string::npos);
-  EXPECT_NE(problem("delete: namespace/x").find("namespace x has been deleted"), std::string::npos);
-  EXPECT_NE(problem("label: [{object: ns/x, set: {a: b}}]").find("namespace x has been deleted"), std::string::npos);
+  EXPECT_NE(problem("delete: namespace/x").find("there is no namespace \"x\" to delete"), std::string::npos);
+  EXPECT_NE(problem("label: [{object: ns/x, set: {a: b}}]").find("there is no namespace \"x\" at that time"),
+            std::string::npos);
   EXPECT_NE(problem("patch: [{object: ns/x, merge: {metadata: {labels: {a: b}}}}]").find("to patch at that time"),
             std::string::npos);
 }
