@@ -412,10 +412,14 @@ class Diff {
                 .varies = delta.varies,
                 .family = delta.family()};
     row.reasons = [this, &delta] {
-      return delta.example ? rules_.changes(delta.example->source_before, delta.example->destination_before,
-                                            delta.example->source_after, delta.example->destination_after, delta.opened,
-                                            delta.closed)
-                           : std::vector<RuleChange>();
+      if (!delta.example) {
+        return std::vector<RuleChange>();
+      }
+      const Example& example = *delta.example;
+      const bool has_ports = !example.opened.empty() || !example.closed.empty();
+      return rules_.changes(example.source_before, example.destination_before, example.source_after,
+                            example.destination_after, has_ports ? example.opened : delta.opened,
+                            has_ports ? example.closed : delta.closed);
     };
     hand_out(row);
   }

@@ -129,6 +129,8 @@ void Deltas::add_example(Delta& delta, const Example& example, std::optional<IpF
   const bool differs = !opened.empty() || !closed.empty();
   if (differs && !delta.differs()) {
     delta.example = example;
+    delta.example->opened = opened;
+    delta.example->closed = closed;
   }
   if (family) {
     delta.is_compared[static_cast<std::size_t>(*family)] = true;

@@ -16,6 +16,9 @@ struct Example {
   policy::Peer destination_before;
   policy::Peer source_after;
   policy::Peer destination_after;
+  // What these two gain and lose, where they are chosen for it: of pods that differ others may gain and lose more.
+  policy::PortSet opened = {};
+  policy::PortSet closed = {};
 };
 /// At their first addresses.
 Example example_of(const PodPair& source, const PodPair& destination);
